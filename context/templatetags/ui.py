@@ -1,0 +1,162 @@
+"""Template tags for the parts every page repeats: icons, chips, dates in words; must not query the database."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from django import template
+from django.template import Context
+from django.templatetags.static import static
+from django.urls import NoReverseMatch, reverse
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.http import urlencode
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+
+@register.simple_tag
+def icon(name: str, label: str = "") -> SafeString:
+    """An icon of the sprite. It is decoration, hidden from readers of the screen, unless it carries a label."""
+    if label:
+        return format_html(
+            '<svg class="icon" role="img" aria-label="{}"><use href="{}#{}"></use></svg>',
+            label,
+            static("icons.svg"),
+            name,
+        )
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name
+    )
+
+
+@register.simple_tag
+def chip(tone: str, icon_name: str, text: object, title: str = "") -> SafeString:
+    """A state said the one way: an icon and a word on a ground of its tone."""
+    return format_html(
+        '<span class="chip chip-{}"{}>{}{}</span>',
+        tone,
+        format_html(' title="{}"', title) if title else "",
+        icon(icon_name),
+        text,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def nav_link(context: Context, name: str, icon_name: str, text: str, go: str = "") -> SafeString:
+    """One entry of the navigation; nothing where the page is not part of this installation."""
+    try:
+        url = reverse(name)
+    except NoReverseMatch:
+        return SafeString("")
+    path = context["request"].path if "request" in context else ""
+    current = path == url or (url != "/" and path.startswith(url))
+    return format_html(
+        '<li><a href="{}"{}{}>{}{}</a></li>',
+        url,
+        SafeString(' aria-current="page"') if current else "",
+        format_html(' data-go="{}"', go) if go else "",
+        icon(icon_name),
+        text,
+    )
+
+
+@register.simple_tag(takes_context=True)
+def may(context: Context, *roles: str) -> bool:
+    """Whether the person looking holds one of these roles anywhere; decides what is offered, never what is allowed."""
+    principal = getattr(context.get("request"), "principal", None)
+    return principal is not None and any(principal.has_role_anywhere(role) for role in roles)
+
+
+@register.simple_tag(takes_context=True)
+def query(context: Context, **changes: Any) -> str:
+    """The present query string with these parameters replaced (None takes one away)."""
+    params = context["request"].GET.copy()
+    for name, value in changes.items():
+        params.pop(name, None)
+        if value not in (None, ""):
+            params[name] = value
+    encoded: str = params.urlencode()
+    return f"?{encoded}" if encoded else "?"
+
+
+@register.filter
+def on(value: datetime | None) -> SafeString | str:
+    """A date in words, “3 May 2026”, with the exact time one hover away."""
+    if value is None:
+        return ""
+    local = timezone.localtime(value)
+    return format_html(
+        '<time datetime="{}" title="{}">{} {}</time>',
+        local.isoformat(),
+        local.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        local.day,
+        local.strftime("%b %Y"),
+    )
+
+
+@register.filter
+def at(value: datetime | None) -> SafeString | str:
+    """A date and time in words, “3 May 2026, 14:05”."""
+    if value is None:
+        return ""
+    local = timezone.localtime(value)
+    return format_html(
+        '<time datetime="{}" title="{}">{} {}</time>',
+        local.isoformat(),
+        local.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        local.day,
+        local.strftime("%b %Y, %H:%M"),
+    )
+
+
+@register.filter
+def ago(value: datetime | None) -> SafeString | str:
+    """How long ago or ahead, in one unit, “12 days ago”, with the exact time one hover away."""
+    if value is None:
+        return ""
+    seconds = (timezone.now() - value).total_seconds()
+    local = timezone.localtime(value)
+    return format_html(
+        '<time datetime="{}" title="{}">{}</time>',
+        local.isoformat(),
+        local.strftime("%Y-%m-%d %H:%M:%S %Z"),
+        f"{span(abs(seconds))} ago" if seconds >= 0 else f"in {span(-seconds)}",
+    )
+
+
+def span(seconds: float) -> str:
+    """A length of time in its largest whole unit."""
+    for unit, size in (("year", 31_557_600), ("month", 2_629_800), ("day", 86_400), ("hour", 3600), ("minute", 60)):
+        if seconds >= size:
+            n = int(seconds // size)
+            return f"{n} {unit}{'' if n == 1 else 's'}"
+    return "less than a minute"
+
+
+@register.filter
+def short(digest: str) -> SafeString | str:
+    """The first twelve characters of a digest, the whole of it one hover away."""
+    if not digest:
+        return ""
+    return format_html('<code class="mono" title="{}">{}</code>', digest, digest[:12])
+
+
+@register.filter
+def words(value: str) -> str:
+    """`in_review` as a person writes it."""
+    return str(value).replace("_", " ").replace("-", " ")
+
+
+@register.filter
+def get(mapping: Any, key: Any) -> Any:
+    """A value of a mapping whose key is only known while rendering."""
+    return mapping.get(key) if mapping else None
+
+
+@register.simple_tag
+def query_of(**params: Any) -> str:
+    """A fresh query string of the parameters that say something."""
+    return "?" + urlencode({k: v for k, v in params.items() if v not in (None, "")})
