@@ -1,0 +1,30 @@
+"""The records of the context floor: people, domains, kinds, and what the organisation has approved."""
+
+from __future__ import annotations
+
+from context.models.domains import Domain
+from context.models.idempotency import IdempotentRequest
+from context.models.items import ContextItem, visible_items
+from context.models.kinds import Kind
+from context.models.passages import Passage
+from context.models.people import PersonalToken, Role, RoleGrant, User
+from context.models.relations import Relation, RelationType
+from context.models.sensitivity import Sensitivity
+from context.models.versions import ContextVersion
+
+__all__ = [
+    "ContextItem",
+    "ContextVersion",
+    "Domain",
+    "IdempotentRequest",
+    "Kind",
+    "Passage",
+    "PersonalToken",
+    "Relation",
+    "RelationType",
+    "Role",
+    "RoleGrant",
+    "Sensitivity",
+    "User",
+    "visible_items",
+]

@@ -1,0 +1,73 @@
+"""Passages: sections of published versions, indexed for search by words and by meaning; must not be the record of any text."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.db import models
+from django.db.models import Q
+from pgvector.django import HalfVectorField, HnswIndex
+
+from context.models.items import visible_items
+
+if TYPE_CHECKING:
+    from context.access import Principal
+
+EMBEDDING_DIMENSIONS = 384
+
+
+class PassageQuerySet(models.QuerySet["Passage"]):
+    def visible_to(self, principal: Principal) -> Self:
+        return self.filter(visible_items(principal, prefix="item__"))
+
+    def in_force(self, at: datetime) -> Self:
+        return self.filter(in_force_from__lte=at).filter(Q(in_force_until__isnull=True) | Q(in_force_until__gt=at))
+
+
+class Passage(models.Model):
+    """A section of a version that is, or will be, in force. Rows are an index: they are replaced at publication.
+
+    `in_force_from`/`in_force_until` bound when the passage may be found; `embedding` is null until computed.
+    """
+
+    item = models.ForeignKey("context.ContextItem", on_delete=models.CASCADE, related_name="passages")
+    version = models.ForeignKey("context.ContextVersion", on_delete=models.CASCADE, related_name="passages")
+    ordinal = models.PositiveIntegerField()
+    heading_path = models.CharField(max_length=600, blank=True)
+    anchor = models.CharField(max_length=200, blank=True)
+    text = models.TextField()
+    token_count = models.PositiveIntegerField()
+    embedding = HalfVectorField(dimensions=EMBEDDING_DIMENSIONS, null=True, blank=True)
+    embedding_model = models.CharField(max_length=120, blank=True)
+    lexical = models.GeneratedField(
+        expression=SearchVector("heading_path", "text", config="english"),
+        output_field=SearchVectorField(),
+        db_persist=True,
+    )
+    in_force_from = models.DateTimeField()
+    in_force_until = models.DateTimeField(null=True, blank=True)
+
+    objects = PassageQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["item_id", "ordinal"]
+        constraints = [
+            models.UniqueConstraint(fields=["version", "ordinal"], name="passage_stands_once_in_its_version"),
+        ]
+        indexes = [
+            GinIndex(fields=["lexical"], name="passage_lexical"),
+            HnswIndex(
+                name="passage_embedding",
+                fields=["embedding"],
+                m=16,
+                ef_construction=64,
+                opclasses=["halfvec_cosine_ops"],
+            ),
+            models.Index(fields=["id"], condition=Q(embedding__isnull=True), name="passage_awaiting_embedding"),
+        ]
+
+    def __str__(self) -> str:
+        return self.heading_path or f"passage {self.ordinal}"

@@ -1,0 +1,79 @@
+"""Context versions: immutable approved text with the times it is true and known; must not change once written."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Self
+
+from django.db import models
+from django.db.models import F, Q
+
+from context.models.items import visible_items
+
+if TYPE_CHECKING:
+    from context.access import Principal
+
+
+def in_force_at(at: datetime, prefix: str = "") -> Q:
+    """The condition for a version to be in force at `at`: known by then, true then, and not yet superseded."""
+    return (
+        Q(**{f"{prefix}published_at__lte": at, f"{prefix}valid_from__lte": at})
+        & (Q(**{f"{prefix}valid_to__isnull": True}) | Q(**{f"{prefix}valid_to__gt": at}))
+        & (Q(**{f"{prefix}superseded_at__isnull": True}) | Q(**{f"{prefix}superseded_at__gt": at}))
+    )
+
+
+class ContextVersionQuerySet(models.QuerySet["ContextVersion"]):
+    def visible_to(self, principal: Principal) -> Self:
+        """Versions of items that the principal may know exist, judged by the item's metadata now."""
+        return self.filter(visible_items(principal, prefix="item__"))
+
+    def in_force(self, at: datetime) -> Self:
+        """At most one version an item: the text that was known and true at that moment."""
+        return self.filter(in_force_at(at))
+
+
+class ContextVersion(models.Model):
+    """One approved text of an item.
+
+    `valid_from`/`valid_to` say when it is true in the world, `published_at` when it became known to us, and
+    `superseded_at` from when another version is in force instead (the only column a trigger lets change).
+    `metadata` is the item's metadata as approved with this text; `digest` is SHA-256 over the canonical JSON of both.
+    """
+
+    item = models.ForeignKey("context.ContextItem", on_delete=models.PROTECT, related_name="versions")
+    number = models.PositiveIntegerField()
+    title = models.CharField(max_length=300)
+    body = models.TextField(blank=True)
+    data = models.JSONField(default=dict)
+    claims = models.JSONField(default=list)
+    locale = models.CharField(max_length=35, default="en")
+    metadata = models.JSONField(default=dict)
+    valid_from = models.DateTimeField()
+    valid_to = models.DateTimeField(null=True, blank=True)
+    published_at = models.DateTimeField()
+    superseded_at = models.DateTimeField(null=True, blank=True)
+    digest = models.CharField(max_length=64)
+    change_number = models.PositiveBigIntegerField()
+    author_label = models.CharField(max_length=200)
+    approvals = models.JSONField(default=list)
+
+    objects = ContextVersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["item_id", "-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["item", "number"], name="version_numbered_once_per_item"),
+            models.UniqueConstraint(fields=["item", "change_number"], name="change_makes_one_version_of_an_item"),
+            models.CheckConstraint(
+                condition=Q(valid_to__isnull=True) | Q(valid_to__gt=F("valid_from")), name="version_validity_is_ordered"
+            ),
+            models.CheckConstraint(condition=Q(number__gte=1), name="version_numbers_start_at_one"),
+        ]
+        indexes = [
+            models.Index(fields=["item", "published_at"]),
+            models.Index(fields=["change_number"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.title} (version {self.number})"

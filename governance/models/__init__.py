@@ -1,0 +1,21 @@
+"""The records of the governance floor: changes, reviews, approval policies and the audit ledger."""
+
+from __future__ import annotations
+
+from governance.models.audit import AuditEvent
+from governance.models.changes import Change, ChangeState, Edit, Operation
+from governance.models.policies import ApprovalPolicy, ApprovalStage, ApproverRule
+from governance.models.reviews import Decision, Review
+
+__all__ = [
+    "ApprovalPolicy",
+    "ApprovalStage",
+    "ApproverRule",
+    "AuditEvent",
+    "Change",
+    "ChangeState",
+    "Decision",
+    "Edit",
+    "Operation",
+    "Review",
+]

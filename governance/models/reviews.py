@@ -1,0 +1,45 @@
+"""Reviews: one person's decision on one exact digest of a change; must not change once written."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+
+class Decision(models.TextChoices):
+    APPROVE = "approve", "Approve"
+    REQUEST_CHANGES = "request_changes", "Request changes"
+    REJECT = "reject", "Reject"
+
+
+class Review(models.Model):
+    """A decision. `stages` lists the ids of the approval stages that it counts for, judged when it was made.
+
+    Triggers refuse a review by anyone who edited the change, one on another digest than the change's, and any
+    later UPDATE or DELETE.
+    """
+
+    change = models.ForeignKey("governance.Change", on_delete=models.PROTECT, related_name="reviews")
+    reviewer = models.ForeignKey("context.User", on_delete=models.PROTECT, related_name="reviews")
+    reviewer_label = models.CharField(max_length=200)
+    decision = models.CharField(max_length=16, choices=Decision.choices)
+    comment = models.TextField(blank=True)
+    digest = models.CharField(max_length=64)
+    stages = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["created_at", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["change", "digest", "reviewer"],
+                condition=Q(decision="approve"),
+                name="one_approval_per_person_and_digest",
+            ),
+            models.CheckConstraint(
+                condition=Q(decision="approve") | ~Q(comment=""), name="a_refusal_says_why"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.reviewer_label}: {self.get_decision_display()} change {self.change_id}"
