@@ -1,0 +1,1 @@
+"""The audit ledger: one writer, one verifier."""
