@@ -1,0 +1,136 @@
+"""How Plumbline's own processes are started: their environment, their commands, and the commands that prepare the data."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from config.embedded.database import Urls, install_queues, prepare_database, require_durable, urls_of
+from config.embedded.failures import CannotContinue
+from config.embedded.home import Home, write_private
+from config.embedded.postgres import PrivatePostgres
+from config.embedded.processes import MARK, start_process
+from config.embedded.supervisor import Child
+
+ROOT = Path(__file__).resolve().parents[2]
+CORES = os.cpu_count() or 1
+OWNER_ONLY = ("DATABASE_OWNER_URL", "PLUMBLINE_DATABASE_ROLE")
+
+
+def given_urls() -> Urls | None:
+    """The real servers named by DATABASE_URL and CELERY_BROKER_URL; None where Plumbline runs its own PostgreSQL."""
+    web = os.environ.get("DATABASE_URL")
+    if not web:
+        return None
+    broker = os.environ.get("CELERY_BROKER_URL")
+    if not broker:
+        raise CannotContinue(
+            "DATABASE_URL is set, but CELERY_BROKER_URL is not.",
+            "Set it to a broker, for example redis://host:6379/0, amqp://user:password@host/ or pgmq://user:password@host/db.",
+        )
+    return Urls(web=web, owner=os.environ.get("DATABASE_OWNER_URL") or web, broker=broker)
+
+
+def ready_database(home: Home, server: PrivatePostgres | None) -> Urls:
+    """Start and furnish the private database, or check the real one; then refuse one that is not durable."""
+    if server is not None:
+        server.make_cluster()
+        server.start()
+        prepare_database(server)
+        urls = urls_of(server)
+        if broker := os.environ.get("CELERY_BROKER_URL"):
+            urls = Urls(web=urls.web, owner=urls.owner, broker=broker)
+    else:
+        urls = given_urls() or urls_of(PrivatePostgres(home))
+        if urls.broker.startswith("pgmq://"):
+            install_queues(urls.broker)
+    require_durable(urls.web)
+    return urls
+
+
+def environment_of(home: Home, urls: Urls) -> dict[str, str]:
+    """What web, worker, scheduler and preparing commands find in their environment; the owner's URL is not for the first three."""
+    return {
+        **os.environ,
+        "DJANGO_SETTINGS_MODULE": "config.settings",
+        "PYTHONUNBUFFERED": "1",
+        "PLUMBLINE_HOME": str(home.root),
+        "DATABASE_URL": urls.web,
+        "DATABASE_OWNER_URL": urls.owner,
+        "CELERY_BROKER_URL": urls.broker,
+        "SECRET_KEY": os.environ.get("SECRET_KEY") or home.secret("secret-key", length=48),
+        "SIGNING_KEY": os.environ.get("SIGNING_KEY") or home.secret("signing-key"),
+        "EMBEDDING_THREADS": os.environ.get("EMBEDDING_THREADS", "1"),
+        "TOKENIZERS_PARALLELISM": "false",
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
+        MARK: str(home.root),
+    }
+
+
+def without_owner(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment of processes that serve people and agents."""
+    return {name: value for name, value in environment.items() if name not in OWNER_ONLY}
+
+
+def keep_environment(home: Home, environment: Mapping[str, str]) -> None:
+    """Write what `manage.py <any command>` needs to reach this home's database."""
+    names = ("DATABASE_URL", "DATABASE_OWNER_URL", "CELERY_BROKER_URL", "SECRET_KEY", "SIGNING_KEY", "PLUMBLINE_HOME")
+    write_private(home.environment, json.dumps({name: environment[name] for name in names}, indent=1) + "\n")
+
+
+def run_command(home: Home, arguments: Sequence[str], *, environment: Mapping[str, str], doing: str) -> None:
+    """Run one `manage.py` command to its end, its output in the log `setup.log`."""
+    log = home.logs / "setup.log"
+    started_at = log.stat().st_size if log.exists() else 0
+    process = start_process(
+        command=[sys.executable, str(ROOT / "manage.py"), *arguments], environment=environment, log=log, cwd=ROOT
+    )
+    try:
+        code = process.wait()
+    except BaseException:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(5)
+        process.kill()
+        raise
+    if code:
+        said = log.read_bytes()[started_at:].decode(errors="replace").strip().splitlines() or ["no reason given"]
+        raise CannotContinue(
+            f"{doing.capitalize()} failed: {said[-1].strip().rstrip('.')}.",
+            f"Read {log}, mend what it names, and run the command again: it continues where it stopped.",
+        )
+
+
+def children_of(home: Home, *, port: int, environment: Mapping[str, str]) -> list[Child]:
+    """Web, scheduler and worker, in the order in which they stop."""
+    served = without_owner(environment)
+    python = sys.executable
+    celery = [python, "-m", "celery", "--app", "config.celery", "--workdir", str(ROOT)]
+    web = [python, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws"]
+    web += ["--workers", str(min(CORES, 4)), "--blocking-threads", "4", "--working-dir", str(ROOT)]
+    web += ["--workers-kill-timeout", "3", "--respawn-failed-workers", "config.wsgi:application"]
+    beat = [*celery, "beat", "--loglevel", "INFO", "--schedule", str(home.run / "beat-schedule"), "--pidfile="]
+    worker = [*celery, "worker", "--loglevel", "INFO", "--concurrency", str(min(CORES, 4)), "--hostname", "worker@%h"]
+    worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    in_worker = {**served, "PLUMBLINE_DATABASE_POOL": "0"}
+    return [
+        Child("web", web, served, home.logs / "web.log", patience=4.0),
+        Child("scheduler", beat, in_worker, home.logs / "scheduler.log", patience=2.0),
+        Child("worker", worker, in_worker, home.logs / "worker.log", patience=5.0),
+    ]
+
+
+def answers(url: str) -> bool:
+    """Whether a GET of this address gives 200 now."""
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own http:// address
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

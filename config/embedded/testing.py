@@ -1,0 +1,55 @@
+"""The command `test`: a private PostgreSQL in a temporary home, then pytest over the whole suite on all cores."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from config.embedded.application import CORES, ROOT
+from config.embedded.calm import say, step
+from config.embedded.database import prepare_database, urls_of
+from config.embedded.home import open_home
+from config.embedded.postgres import PrivatePostgres
+
+# Test databases are thrown away, so they need not survive a power cut; `up` refuses these settings.
+FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_wal_size=2GB")
+
+
+def run(argv: Sequence[str]) -> int:
+    """Run the tests; the arguments are pytest's and the exit code is pytest's."""
+    arguments = list(argv[2:])
+    if os.environ.get("DATABASE_URL"):
+        return run_pytest(arguments, environment={})
+    home = open_home(Path(tempfile.mkdtemp(prefix="plumbline-test-")))
+    server = PrivatePostgres(home, options=FAST)
+    try:
+        with step("preparing database"):
+            server.make_cluster()
+            server.start()
+            prepare_database(server, for_tests=True)
+        urls = urls_of(server)
+        environment = {"DATABASE_URL": urls.web, "DATABASE_OWNER_URL": urls.owner, "PLUMBLINE_HOME": str(home.root)}
+        return run_pytest(arguments, environment=environment)
+    except KeyboardInterrupt:
+        say("\nInterrupted")
+        return 130
+    finally:
+        server.stop()
+        if server.place != home.root:
+            shutil.rmtree(server.place, ignore_errors=True)
+        shutil.rmtree(home.root, ignore_errors=True)
+
+
+def run_pytest(arguments: Sequence[str], *, environment: Mapping[str, str]) -> int:
+    """Run pytest with one process a core; a later `-n` among the arguments wins."""
+    command = [sys.executable, "-m", "pytest", "-n", str(CORES), *arguments]
+    return subprocess.run(
+        command,
+        cwd=ROOT,
+        env={**os.environ, **environment, "PLUMBLINE_DATABASE_ROLE": "owner", "TOKENIZERS_PARALLELISM": "false"},
+    ).returncode
