@@ -10,8 +10,21 @@ from django.db import connection
 from psycopg import sql
 
 # Rows that are only ever added: the application role holds no UPDATE or DELETE on them, besides the triggers.
-APPEND_ONLY = ("governance_auditevent", "governance_review", "agents_receipt", "agents_contractversion", "agents_bundle")
-NEVER_DELETED = ("context_contextversion", "context_contextitem", "governance_change", "governance_change_editors")
+APPEND_ONLY = (
+    "governance_auditevent",
+    "governance_review",
+    "agents_receipt",
+    "agents_refusal",
+    "agents_contractversion",
+    "agents_bundle",
+)
+NEVER_DELETED = (
+    "context_contextversion",
+    "context_contextitem",
+    "governance_change",
+    "governance_change_editors",
+    "agents_agentkey",
+)
 
 
 def grant_web_role() -> None:

@@ -1,0 +1,81 @@
+"""What agents were given and what they were refused; rows are only ever added (triggers), never the record of a text."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+from agents.models.registry import DIGEST_PATTERN
+from context.models import Sensitivity
+
+
+class Bundle(models.Model):
+    """The content of an answer, addressed by its digest: the same content is stored once.
+
+    `body` is the RFC 8785 canonical JSON whose SHA-256 is `digest`. `snapshot_at` is the moment for which it was
+    first assembled; `as_of` is set where the moment was asked for. `sensitivity` is the highest of its entries.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    body = models.BinaryField()
+    contract_version = models.ForeignKey("agents.ContractVersion", on_delete=models.PROTECT, related_name="bundles")
+    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="bundles")
+    snapshot_at = models.DateTimeField()
+    as_of = models.DateTimeField(null=True, blank=True)
+    valid_until = models.DateTimeField(null=True, blank=True)
+    sensitivity = models.PositiveSmallIntegerField(choices=Sensitivity.choices)
+    version_ids = models.JSONField(default=list)
+    created_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(condition=Q(digest__regex=DIGEST_PATTERN), name="bundle_is_content_addressed"),
+        ]
+
+    def __str__(self) -> str:
+        return f"bundle {self.digest[:12]}"
+
+
+class Receipt(models.Model):
+    """One delivery: this agent, with this key, held this bundle from that moment on."""
+
+    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="receipts")
+    key_prefix = models.CharField(max_length=16)
+    bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="receipts")
+    served_at = models.DateTimeField()
+    request_id = models.CharField(max_length=64, blank=True)
+    task_digest = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["-served_at", "-id"]
+        indexes = [
+            models.Index(fields=["agent", "bundle"]),
+            models.Index(fields=["served_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent} received {self.bundle} at {self.served_at:%Y-%m-%d %H:%M}"
+
+
+class Refusal(models.Model):
+    """One request that could not be met, with the gaps that say why: the gap report counts these."""
+
+    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="refusals")
+    key_prefix = models.CharField(max_length=16)
+    contract_version = models.ForeignKey("agents.ContractVersion", on_delete=models.PROTECT, related_name="refusals")
+    gaps = models.JSONField()
+    refused_at = models.DateTimeField()
+    as_of = models.DateTimeField(null=True, blank=True)
+    request_id = models.CharField(max_length=64, blank=True)
+    task_digest = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        ordering = ["-refused_at", "-id"]
+        indexes = [
+            models.Index(fields=["contract_version", "refused_at"]),
+            models.Index(fields=["refused_at"]),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent} was refused {self.contract_version} at {self.refused_at:%Y-%m-%d %H:%M}"
