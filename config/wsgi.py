@@ -1,0 +1,21 @@
+"""The entry point of the web server; refuses to serve with keys that everyone knows."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.core.wsgi import get_wsgi_application
+
+from config import celery
+
+__all__ = ["application", "celery"]
+
+application = get_wsgi_application()
+
+if not settings.DEBUG:
+    for _name in ("SECRET_KEY", "SIGNING_KEY"):
+        if getattr(settings, _name) in settings.DEVELOPMENT_KEYS:
+            raise ImproperlyConfigured(
+                f"{_name} has its development value. Set the environment variable {_name} to a secret of your own: "
+                "48 random characters for SECRET_KEY, 32 random bytes in URL-safe base64 for SIGNING_KEY."
+            )
