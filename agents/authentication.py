@@ -1,0 +1,172 @@
+"""Says which agent presents a key, and what it may read now; must not mint keys or look at what is asked for."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import orjson
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from agents.keys import hash_of_secret
+from agents.models import AgentState, Scope
+from context.access import Principal
+from context.errors import DomainError, NotPermitted
+from context.statements import rows
+
+KEY_PREFIX = "plk_"
+_SHAPE = re.compile(r"plk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
+_NOBODY = "0" * 64
+USE_IS_NOTED_EVERY = timedelta(minutes=1)
+
+_STATEMENT = """
+SELECT key.id, key.prefix, key.secret_sha256, key.scopes,
+       key.revoked_at IS NOT NULL,
+       least(key.expires_at, key.grace_until) <= clock_timestamp(),
+       key.last_used_at IS NULL OR key.last_used_at < clock_timestamp() - %(interval)s::interval,
+       agent.id, agent.slug, agent.name, agent.state, agent.clearance,
+       ARRAY(SELECT group_id FROM agents_agent_audiences WHERE agent_id = agent.id),
+       ARRAY(WITH RECURSIVE reach (id) AS (
+                 SELECT domain_id FROM agents_agent_domains WHERE agent_id = agent.id
+                 UNION
+                 SELECT below.id FROM context_domain below JOIN reach ON below.parent_id = reach.id
+             ) SELECT id FROM reach),
+       (SELECT jsonb_object_agg(contract.slug, contract.current_version_id)
+        FROM agents_agent_contracts assigned
+        JOIN agents_contextcontract contract ON contract.id = assigned.contextcontract_id
+        WHERE assigned.agent_id = agent.id AND contract.current_version_id IS NOT NULL)
+FROM agents_agentkey key JOIN agents_agent agent ON agent.id = key.agent_id
+WHERE key.prefix = %(prefix)s
+"""
+# A key's row may be locked by a rotation or a revocation: then the use goes unnoted, and nobody waits.
+_NOTE_USE = """
+UPDATE agents_agentkey SET last_used_at = clock_timestamp() WHERE id = (
+    SELECT id FROM agents_agentkey WHERE id = %(key)s
+    AND (last_used_at IS NULL OR last_used_at < clock_timestamp() - %(interval)s::interval)
+    FOR UPDATE SKIP LOCKED
+) RETURNING id
+"""
+
+
+class KeyRefused(DomainError):
+    """The key is malformed, unknown or wrong (which of them is not said), or has ended."""
+
+    type = "not-authenticated"
+    title = "The key is not accepted"
+    status = 401
+
+
+class AgentNotSanctioned(DomainError):
+    """The key is right, but its agent is suspended or not sanctioned."""
+
+    type = "agent-not-sanctioned"
+    title = "The agent is not sanctioned"
+    status = 403
+
+
+class ScopeMissing(NotPermitted):
+    """The key is right, but was not issued for this."""
+
+    type = "scope-missing"
+    title = "The key was not issued for this"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AuthenticatedAgent:
+    """An agent that presented a valid key. `contracts` maps the slug of each contract it holds to its version in force.
+
+    `is_authenticated` and its like are what Django and DRF ask of a user; an agent is never one.
+    """
+
+    principal: Principal
+    slug: str
+    key_id: int
+    key_prefix: str
+    scopes: frozenset[str]
+    contracts: Mapping[str, int]
+    is_authenticated: bool = True
+    is_anonymous: bool = False
+    is_active: bool = True
+    is_staff: bool = False
+    is_superuser: bool = False
+    pk: None = None
+
+    def require(self, scope: str) -> None:
+        """Raise ScopeMissing unless the key was issued with it."""
+        if scope not in self.scopes:
+            raise ScopeMissing(
+                f"The key lacks the scope {scope}.",
+                field="scope",
+                limit=", ".join(sorted(self.scopes)),
+                fix=f"Ask the agent's owner for a key with {scope}.",
+            )
+
+
+def authenticate(header: str) -> AuthenticatedAgent:
+    """The agent behind `Authorization: Bearer plk_…`, as the database knows it now. One statement."""
+    scheme, _, credential = header.partition(" ")
+    shape = _SHAPE.fullmatch(credential.strip()) if scheme.lower() == "bearer" else None
+    if shape is None:
+        raise _refused()
+    prefix, secret = shape.groups()
+    found = rows(_STATEMENT, {"prefix": prefix, "interval": USE_IS_NOTED_EVERY})
+    (key_id, _, known, scopes, revoked, ended, unnoted, agent_id, slug, name, state, clearance, groups, domains, held) = (
+        found[0] if found else (0, "", _NOBODY, (), False, False, False, 0, "", "", "", -1, (), (), None)
+    )
+    # Compared also where the prefix is unknown, so that the time does not tell.
+    if not hmac.compare_digest(hash_of_secret(secret), known) or not found:
+        raise _refused()
+    if revoked:
+        raise KeyRefused("The key was revoked.", fix="Ask the agent's owner for a new key.")
+    if ended:
+        raise KeyRefused("The key has expired.", fix="Ask the agent's owner for a new key.")
+    if state != AgentState.SANCTIONED:
+        raise AgentNotSanctioned("The agent is suspended or not sanctioned.", fix="Ask the agent's owner.")
+    if unnoted:
+        rows(_NOTE_USE, {"key": key_id, "interval": USE_IS_NOTED_EVERY})
+    return AuthenticatedAgent(
+        principal=Principal(
+            kind="agent",
+            id=agent_id,
+            label=name,
+            clearance=clearance,
+            groups=frozenset(groups),
+            domains=frozenset(domains),
+        ),
+        slug=slug,
+        key_id=key_id,
+        key_prefix=prefix,
+        scopes=frozenset(scopes),
+        contracts=orjson.loads(held) if held else {},
+    )
+
+
+def _refused() -> KeyRefused:
+    return KeyRefused("This is not a valid key.", fix="Send Authorization: Bearer plk_<prefix>_<secret>.")
+
+
+class AgentKeyAuthentication(BaseAuthentication):
+    """Agents on DRF views: closed to them but where the view names the scope they need (`agent_scope`).
+
+    Anything but reading also needs that scope to end in `:write`.
+    """
+
+    def authenticate(self, request: Request) -> tuple[AuthenticatedAgent, Principal] | None:
+        header = request.headers.get("Authorization", "")
+        if KEY_PREFIX not in header[:40]:
+            return None
+        agent = authenticate(header)
+        scope: Any = getattr((request.parser_context or {}).get("view"), "agent_scope", None)
+        reads = request.method in ("GET", "HEAD", "OPTIONS")
+        if scope not in Scope.values or not (reads or scope.endswith(":write")):
+            raise NotPermitted("Agents may not use this address.", fix="A person does this.")
+        agent.require(scope)
+        return agent, agent.principal
+
+    def authenticate_header(self, request: Request) -> str:
+        return 'Bearer realm="Plumbline"'
