@@ -95,6 +95,7 @@ DATABASE_WEB_ROLE = env.text("DATABASE_WEB_ROLE", "plumbline_web")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "context.User"
+CSRF_FAILURE_VIEW = "config.api.failures.csrf_failure"
 LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "/"
 
@@ -163,6 +164,8 @@ CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever: the broker may be away 
 _VISIBILITY_SECONDS = CELERY_TASK_TIME_LIMIT + 60
 if CELERY_BROKER_URL.startswith("pgmq://"):
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {
+        # Said again, because the client of pgmq would otherwise prefer the variable DATABASE_URL to the broker's URL.
+        "conn_string": CELERY_BROKER_URL.replace("pgmq://", "postgresql://", 1),
         "init_extension": False,
         "polling_interval": 0.05,
         "wait_time_seconds": 0,
@@ -218,7 +221,44 @@ LOGGING = {
     },
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
     "root": {"handlers": ["stderr"], "level": LOG_LEVEL},
-    "loggers": {"django": {"handlers": [], "level": LOG_LEVEL, "propagate": True}},
+    "loggers": {
+        "django": {"handlers": [], "level": LOG_LEVEL, "propagate": True},
+        # A line each few seconds that tells nothing.
+        "celery.beat": {"level": "WARNING"},
+        "celery.worker.strategy": {"level": "WARNING"},
+        "celery.app.trace": {"level": "WARNING"},
+    },
+}
+
+# The REST API. Who calls is read by each authenticator in turn; the last one refuses a bearer that none recognised.
+REST_FRAMEWORK = {
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "config.api.authentication.PersonalTokenAuthentication",
+        "config.api.authentication.SessionAuthentication",
+    ],
+    "DEFAULT_PERMISSION_CLASSES": ["config.api.permissions.IsKnownCaller"],
+    "DEFAULT_PARSER_CLASSES": ["config.api.bodies.StrictJsonParser"],
+    "DEFAULT_RENDERER_CLASSES": ["config.api.rendering.JsonRenderer"],
+    "DEFAULT_SCHEMA_CLASS": "config.api.schema.Description",
+    "DEFAULT_METADATA_CLASS": None,
+    "EXCEPTION_HANDLER": "config.api.problems.exception_handler",
+    "URL_FORMAT_OVERRIDE": None,
+    "FORMAT_SUFFIX_KWARG": None,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Plumbline",
+    "DESCRIPTION": (
+        "What an organisation's AI agents know: written down, owned, approved, current, and the same for every agent. "
+        "People sign in with a session or a personal token (`plp_…`), agents with a key (`plk_…`), both as "
+        "`Authorization: Bearer`. Every refusal is a problem document (RFC 9457) with a stable `type`."
+    ),
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "COMPONENT_SPLIT_REQUEST": True,
+    "SORT_OPERATION_PARAMETERS": False,
+    "POSTPROCESSING_HOOKS": ["config.api.schema.add_problems"],
 }
 
 # Embeddings: a directory or an installed package that carries a sentence-transformers model. `fake` is for tests.

@@ -1,0 +1,85 @@
+"""Describes the API as OpenAPI 3.1: what every operation has in common is said once, here; must not serve anything."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from drf_spectacular.openapi import AutoSchema
+
+from config.api.problems import CONTENT_TYPE
+
+WRITES = frozenset({"post", "put", "patch", "delete"})
+METHODS = frozenset({"get", *WRITES})
+PROBLEM_SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "description": "A refusal (RFC 9457). Members beside these name what the problem type says.",
+    "required": ["type", "title", "status", "detail", "instance", "request_id"],
+    "properties": {
+        "type": {"type": "string", "description": "Stable; compare this one.", "examples": ["/problems/invalid-input"]},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "What went wrong this time, in words."},
+        "instance": {"type": "string", "description": "The address that was asked."},
+        "request_id": {"type": "string", "description": "Finds this request in the logs."},
+        "field": {"type": "string", "description": "The first field that does not fit."},
+        "limit": {"type": ["string", "integer"], "description": "The bound that was passed."},
+        "fix": {"type": "string", "description": "What to do."},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "message"],
+                "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+IDEMPOTENCY_KEY: dict[str, Any] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "The same key with the same request within 24 hours gets the first answer again, without a second "
+    "effect (`Idempotency-Replayed: true`); with another request it is refused (422).",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[!-~]+$"},
+}
+
+
+class Description(AutoSchema):  # type: ignore[no-untyped-call]
+    """DRF views as they are: nothing is guessed beyond what `extend_schema` says beside the view."""
+
+    def get_tags(self) -> list[str]:
+        return [str(tag) for tag in super().get_tags()]
+
+
+def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Give every operation its refusals, and every write its Idempotency-Key."""
+    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+    answer = {
+        "description": "A refusal, as a problem document.",
+        "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    }
+    for path, method, operation in _operations(result["paths"]):
+        responses = operation.setdefault("responses", {})
+        for status in _statuses(path, method, operation):
+            responses.setdefault(status, answer)
+        if method in WRITES:
+            operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+    return result
+
+
+def _operations(paths: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    for path, methods in paths.items():
+        for method, operation in methods.items():
+            if method in METHODS:
+                yield path, method, operation
+
+
+def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> list[str]:
+    statuses = ["400", "401", "403", "406"]
+    if "{" in path:
+        statuses.append("404")
+    if method in WRITES:
+        statuses += ["409", "413", "415", "422"]
+    if any(parameter.get("name") == "If-Match" for parameter in operation.get("parameters", [])):
+        statuses += ["412", "428"]
+    return statuses
