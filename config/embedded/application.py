@@ -81,7 +81,14 @@ def without_owner(environment: Mapping[str, str]) -> dict[str, str]:
 
 def keep_environment(home: Home, environment: Mapping[str, str]) -> None:
     """Write what `manage.py <any command>` needs to reach this home's database."""
-    names = ("DATABASE_URL", "DATABASE_OWNER_URL", "CELERY_BROKER_URL", "SECRET_KEY", "SIGNING_KEY", "PLUMBLINE_HOME")
+    names = (
+        "DATABASE_URL",
+        "DATABASE_OWNER_URL",
+        "CELERY_BROKER_URL",
+        "SECRET_KEY",
+        "SIGNING_KEY",
+        "PLUMBLINE_HOME",
+    )
     write_private(home.environment, json.dumps({name: environment[name] for name in names}, indent=1) + "\n")
 
 
@@ -90,7 +97,10 @@ def run_command(home: Home, arguments: Sequence[str], *, environment: Mapping[st
     log = home.logs / "setup.log"
     started_at = log.stat().st_size if log.exists() else 0
     process = start_process(
-        command=[sys.executable, str(ROOT / "manage.py"), *arguments], environment=environment, log=log, cwd=ROOT
+        command=[sys.executable, str(ROOT / "manage.py"), *arguments],
+        environment=environment,
+        log=log,
+        cwd=ROOT,
     )
     try:
         code = process.wait()
@@ -113,11 +123,39 @@ def children_of(home: Home, *, port: int, environment: Mapping[str, str]) -> lis
     served = without_owner(environment)
     python = sys.executable
     celery = [python, "-m", "celery", "--app", "config.celery", "--workdir", str(ROOT)]
-    web = [python, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--no-ws"]
+    web = [
+        python,
+        "-m",
+        "granian",
+        "--interface",
+        "wsgi",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        str(port),
+        "--no-ws",
+    ]
     web += ["--workers", str(min(CORES, 4)), "--blocking-threads", "4", "--working-dir", str(ROOT)]
     web += ["--workers-kill-timeout", "3", "--respawn-failed-workers", "config.wsgi:application"]
-    beat = [*celery, "beat", "--loglevel", "INFO", "--schedule", str(home.run / "beat-schedule"), "--pidfile="]
-    worker = [*celery, "worker", "--loglevel", "INFO", "--concurrency", str(min(CORES, 4)), "--hostname", "worker@%h"]
+    beat = [
+        *celery,
+        "beat",
+        "--loglevel",
+        "INFO",
+        "--schedule",
+        str(home.run / "beat-schedule"),
+        "--pidfile=",
+    ]
+    worker = [
+        *celery,
+        "worker",
+        "--loglevel",
+        "INFO",
+        "--concurrency",
+        str(min(CORES, 4)),
+        "--hostname",
+        "worker@%h",
+    ]
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     in_web = {"DATABASE_POOL_SIZE": "8", **served}
     in_worker = {**served, "DATABASE_POOL_SIZE": "0"}

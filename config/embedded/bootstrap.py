@@ -120,9 +120,7 @@ def make_environment(environment: Path) -> None:
     if python.exists() and subprocess.run([str(python), "-m", "pip", "--version"], capture_output=True).returncode == 0:
         return
     print("Making a private Python environment in %s" % environment, flush=True)
-    made = subprocess.run(
-        [sys.executable, "-m", "venv", "--clear", str(environment)], capture_output=True, text=True
-    )
+    made = subprocess.run([sys.executable, "-m", "venv", "--clear", str(environment)], capture_output=True, text=True)
     if made.returncode:
         if "ensurepip" in made.stdout + made.stderr:
             raise missing_venv()

@@ -16,7 +16,11 @@ OWNER = "plumbline_owner"  # owns the tables and migrates; not a superuser
 WEB = "plumbline_web"  # what the application signs in as; owns nothing
 BROKER = "plumbline_broker"  # owns the message queues alone
 EXTENSIONS = ("vector", "pg_trgm", "unaccent", "btree_gist")
-DURABLE = {"fsync": ("on",), "full_page_writes": ("on",), "synchronous_commit": ("on", "remote_write", "remote_apply")}
+DURABLE = {
+    "fsync": ("on",),
+    "full_page_writes": ("on",),
+    "synchronous_commit": ("on", "remote_write", "remote_apply"),
+}
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ def run_pip(*, python: str, environment: Path, wanted: list[str], pinned_by: lis
     command += [part for file in pinned_by for part in ("--constraint", str(file))] + wanted
     progress = Progress(total=len(wanted), label=label)
     pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
-    assert pip.stdout is not None  # noqa: S101 - asked for with PIPE
+    assert pip.stdout is not None
     said: list[str] = []
     before = count_installed(environment)
     done = threading.Event()

@@ -80,7 +80,14 @@ class PrivatePostgres:
                 os.chown(path, self.account.uid, self.account.gid)
         command = [str(self.programs / "initdb"), "-D", str(partial), "-U", SUPERUSER, "-A", "scram-sha-256"]
         command += ["--pwfile", str(password), "--encoding", "UTF8", "--locale", "C", "--no-instructions"]
-        command += ["--locale-provider", "builtin", "--builtin-locale", "C.UTF-8", "--text-search-config", "english"]
+        command += [
+            "--locale-provider",
+            "builtin",
+            "--builtin-locale",
+            "C.UTF-8",
+            "--text-search-config",
+            "english",
+        ]
         with self.log.open("ab") as log:
             made = start_process(
                 command=command, environment=_environment(), log=log, account=self.account, cwd=Path("/")

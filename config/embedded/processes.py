@@ -65,7 +65,7 @@ def start_process(
             stderr=subprocess.STDOUT,
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=dying_with_parent(parent_death_signal),  # noqa: PLW1509 - the supervisor has one thread
+            preexec_fn=dying_with_parent(parent_death_signal),
             **identity,  # type: ignore[call-overload]
         )
     finally:

@@ -58,15 +58,12 @@ class Child:
             with contextlib.suppress(ProcessLookupError):
                 self.process.terminate()
 
-    def wait_stopped(self, *, patience: float) -> None:
-        """Wait for the end, and kill the whole group where it takes too long."""
-        if self.process is None:
-            return
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(patience)
-        kill_group(self.process.pid)
-        self.process.wait()
-        self.process = None
+    def clear(self) -> None:
+        """Kill what is left of its process group."""
+        if self.process is not None:
+            kill_group(self.process.pid)
+            self.process.wait()
+            self.process = None
 
 
 @dataclass
@@ -104,7 +101,7 @@ class Supervisor:
 
     def restart_server(self) -> None:
         """Bring PostgreSQL back before anything else is looked after."""
-        assert self.server is not None  # noqa: S101 - the caller saw its process end
+        assert self.server is not None
         code = self.server.process.returncode if self.server.process else 0
         say(f"  PostgreSQL ended ({reason_of(code)}); starting it again, see {self.server.log}")
         pause = 0.5
@@ -124,13 +121,12 @@ class Supervisor:
         """Stop web, scheduler and worker, then PostgreSQL; a second signal meanwhile takes away their patience."""
         for child in self.children:
             child.ask_to_stop()
-        begun = time.monotonic()
-        for child in self.children:
+            asked_at = time.monotonic()
             while child.process is not None and child.process.poll() is None and not self.impatient:
-                if time.monotonic() - begun > child.patience:
+                if time.monotonic() - asked_at > child.patience:
                     break
                 time.sleep(0.02)
-            child.wait_stopped(patience=0.1)
+            child.clear()
         if self.server is not None:
             self.server.stop()
 

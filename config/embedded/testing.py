@@ -33,7 +33,11 @@ def run(argv: Sequence[str]) -> int:
             server.start()
             prepare_database(server, for_tests=True)
         urls = urls_of(server)
-        environment = {"DATABASE_URL": urls.web, "DATABASE_OWNER_URL": urls.owner, "PLUMBLINE_HOME": str(home.root)}
+        environment = {
+            "DATABASE_URL": urls.web,
+            "DATABASE_OWNER_URL": urls.owner,
+            "PLUMBLINE_HOME": str(home.root),
+        }
         return run_pytest(arguments, environment=environment)
     except KeyboardInterrupt:
         say("\nInterrupted")
@@ -51,5 +55,10 @@ def run_pytest(arguments: Sequence[str], *, environment: Mapping[str, str]) -> i
     return subprocess.run(
         command,
         cwd=ROOT,
-        env={**os.environ, **environment, "PLUMBLINE_DATABASE_ROLE": "owner", "TOKENIZERS_PARALLELISM": "false"},
+        env={
+            **os.environ,
+            **environment,
+            "PLUMBLINE_DATABASE_ROLE": "owner",
+            "TOKENIZERS_PARALLELISM": "false",
+        },
     ).returncode
