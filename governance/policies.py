@@ -1,0 +1,232 @@
+"""Which approval policy applies to an edit and why, and how far a change's approvals go; must not write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from context.access import Principal
+from context.models import Domain, Kind, Role, Sensitivity, User
+from context.models.domains import ancestors
+from governance.models import ApprovalPolicy, ApprovalStage, ApproverRule, Decision, Edit, Review
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PolicyChoice:
+    """The policy that applies, why in words, and the others that match, most specific first."""
+
+    policy: ApprovalPolicy
+    why: str
+    also_matching: tuple[ApprovalPolicy, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageDemand:
+    """One stage as it stands for a certain domain or owner. `token` is what an approval records that it counts for."""
+
+    token: str
+    name: str
+    who: str
+    people_required: int
+    due_in_days: int
+    rule: str
+    group_id: int | None
+    person_id: int | None
+    role: str
+    domain_id: int
+    owner_id: int | None
+
+    def admits(self, principal: Principal) -> bool:
+        """Whether this person may approve at this stage, judged now."""
+        if principal.kind != "person":
+            return False
+        if self.rule == ApproverRule.GROUP:
+            return self.group_id in principal.groups
+        if self.rule == ApproverRule.PERSON:
+            return self.person_id == principal.id
+        if self.rule == ApproverRule.DOMAIN_OWNER:
+            return principal.has_role("domain_owner", self.domain_id)
+        if self.rule == ApproverRule.ITEM_OWNER:
+            return self.owner_id == principal.id
+        return principal.has_role(self.role, self.domain_id)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Demand:
+    """What one policy asks for some of a change's edits."""
+
+    policy_id: int
+    policy_name: str
+    domain_name: str
+    why: str
+    keys: tuple[str, ...]
+    stages: tuple[StageDemand, ...]
+
+    @property
+    def people_required(self) -> int:
+        return sum(stage.people_required for stage in self.stages)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class StageProgress:
+    """A stage with the labels of who has approved it; `current` where it is the one that waits."""
+
+    stage: StageDemand
+    approved_by: tuple[str, ...]
+    complete: bool
+    current: bool
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DemandProgress:
+    demand: Demand
+    stages: tuple[StageProgress, ...]
+
+    @property
+    def complete(self) -> bool:
+        return all(stage.complete for stage in self.stages)
+
+    @property
+    def current(self) -> StageProgress | None:
+        return next((stage for stage in self.stages if stage.current), None)
+
+
+def policy_for(
+    *, kind: Kind, domain: Domain, sensitivity: int, policies: Iterable[ApprovalPolicy] | None = None
+) -> PolicyChoice:
+    """The most specific policy that matches: most selectors named, then kind, then nearest domain."""
+    if policies is None:
+        policies = _all_policies()
+    chain = [each.pk for each in ancestors(domain)]
+    matching = [
+        policy
+        for policy in policies
+        if policy.kind_id in (None, kind.pk)
+        and (policy.domain_id is None or policy.domain_id in chain)
+        and policy.sensitivity in (None, sensitivity)
+    ]
+
+    def specificity(policy: ApprovalPolicy) -> tuple[int, bool, int, bool]:
+        named = [policy.kind_id is not None, policy.domain_id is not None, policy.sensitivity is not None]
+        nearness = -chain.index(policy.domain_id) if policy.domain_id is not None else -len(chain)
+        return (sum(named), named[0], nearness, named[2])
+
+    ordered = sorted(matching, key=specificity, reverse=True)
+    chosen = ordered[0]
+    return PolicyChoice(policy=chosen, why=_why(chosen, kind, domain), also_matching=tuple(ordered[1:]))
+
+
+def demands_of(edits: Sequence[Edit]) -> list[Demand]:
+    """Every demand of every policy on these edits, as the policies stand now. Three queries.
+
+    An edit is judged as its item is and as it would become, so that lowering a sensitivity or changing a kind
+    does not choose an easier policy for itself.
+    """
+    policies = _all_policies()
+    grouped: dict[tuple[int, int, int | None], tuple[ApprovalPolicy, Domain, str, set[str]]] = {}
+    for edit in edits:
+        faces = {(edit.kind, edit.domain, edit.sensitivity, edit.owner_id)}
+        if edit.item is not None:
+            item = edit.item
+            faces.add((item.kind, item.domain, item.sensitivity, item.owner_id))
+        for kind, domain, sensitivity, owner_id in faces:
+            choice = policy_for(kind=kind, domain=domain, sensitivity=sensitivity, policies=policies)
+            by_owner = any(stage.approvers == ApproverRule.ITEM_OWNER for stage in choice.policy.stages.all())
+            place = (choice.policy.pk, domain.pk, owner_id if by_owner else None)
+            grouped.setdefault(place, (choice.policy, domain, choice.why, set()))[3].add(edit.key)
+    return [
+        Demand(
+            policy_id=policy.pk,
+            policy_name=policy.name,
+            domain_name=domain.name,
+            why=why,
+            keys=tuple(sorted(keys)),
+            stages=tuple(_stage_demand(stage, domain, owner_id) for stage in policy.stages.all()),
+        )
+        for (_, _, owner_id), (policy, domain, why, keys) in sorted(grouped.items(), key=lambda each: str(each[0]))
+    ]
+
+
+def progress_of(demands: Sequence[Demand], reviews: Iterable[Review], digest: str) -> list[DemandProgress]:
+    """How far the approvals of this digest go: stages in order, each person counted once in a demand."""
+    approvals = [
+        review for review in reviews if review.decision == Decision.APPROVE and review.digest == digest and digest
+    ]
+    return [_progress(demand, approvals) for demand in demands]
+
+
+def _progress(demand: Demand, approvals: Sequence[Review]) -> DemandProgress:
+    tokens = {stage.token for stage in demand.stages}
+    # Those who can serve at one stage only are placed first, so that nobody able to serve later is used up.
+    ordered = sorted(approvals, key=lambda review: (len(tokens.intersection(review.stages)), review.created_at))
+    used: set[int] = set()
+    found, waiting = [], False
+    for stage in demand.stages:
+        serving = [
+            review for review in ordered if review.reviewer_id not in used and stage.token in review.stages
+        ][: stage.people_required]
+        complete = len(serving) >= stage.people_required and not waiting
+        current = not complete and not waiting
+        used |= {review.reviewer_id for review in serving}
+        found.append(
+            StageProgress(
+                stage=stage,
+                approved_by=tuple(review.reviewer_label for review in serving),
+                complete=complete,
+                current=current,
+            )
+        )
+        waiting = waiting or not complete
+    return DemandProgress(demand=demand, stages=tuple(found))
+
+
+def _all_policies() -> list[ApprovalPolicy]:
+    found = ApprovalPolicy.objects.select_related("kind", "domain").prefetch_related("stages__group", "stages__person")
+    # A policy without stages would let everything pass: it does not apply until it has one.
+    return [policy for policy in found if policy.stages.all()]
+
+
+def _stage_demand(stage: ApprovalStage, domain: Domain, owner_id: int | None) -> StageDemand:
+    by_domain = stage.approvers in (ApproverRule.DOMAIN_OWNER, ApproverRule.ROLE)
+    by_owner = stage.approvers == ApproverRule.ITEM_OWNER
+    token = f"{stage.pk}:{domain.pk if by_domain else ''}:{owner_id or '' if by_owner else ''}"
+    return StageDemand(
+        token=token,
+        name=stage.name,
+        who=_who(stage, domain, owner_id),
+        people_required=stage.people_required,
+        due_in_days=stage.due_in_days,
+        rule=stage.approvers,
+        group_id=stage.group_id,
+        person_id=stage.person_id,
+        role=stage.role,
+        domain_id=domain.pk,
+        owner_id=owner_id,
+    )
+
+
+def _who(stage: ApprovalStage, domain: Domain, owner_id: int | None) -> str:
+    if stage.approvers == ApproverRule.GROUP:
+        return f"anyone in {stage.group.name}" if stage.group else "nobody: the group is gone"
+    if stage.approvers == ApproverRule.PERSON:
+        return stage.person.display_name if stage.person else "nobody: the person is gone"
+    if stage.approvers == ApproverRule.DOMAIN_OWNER:
+        return f"the owner of {domain.name}"
+    if stage.approvers == ApproverRule.ITEM_OWNER:
+        owner = User.objects.filter(pk=owner_id).first()
+        return f"{owner.display_name}, the owner of the item" if owner else "the owner of the item, who is not named"
+    return f"anyone with the role of {Role(stage.role).label.lower()} in {domain.name}"
+
+
+def _why(policy: ApprovalPolicy, kind: Kind, domain: Domain) -> str:
+    reasons = []
+    if policy.kind_id is not None:
+        reasons.append(f"the kind is {kind.name.lower()}")
+    if policy.domain_id is not None:
+        here = policy.domain_id == domain.pk
+        reasons.append(f"the domain is {domain.name}" if here else f"{domain.name} lies below {policy.domain}")
+    if policy.sensitivity is not None:
+        reasons.append(f"the sensitivity is {Sensitivity(policy.sensitivity).word}")
+    if not reasons:
+        return "No more specific policy matches, so the default applies."
+    return f"Most specific match: {' and '.join(reasons)}."

@@ -1,0 +1,173 @@
+"""Reviews: a person's decision on the exact digest they read; must not edit or publish the change."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import IntegrityError, transaction
+
+from context.access import Principal, principal_for
+from context.digests import check_storable
+from context.errors import Conflict, InvalidInput, NotPermitted
+from context.models import User
+from governance.audit import ledger
+from governance.changes import append_event, back_to_draft, lock_change, subject_of, touch
+from governance.models import Change, ChangeState, Decision, Edit, Review
+from governance.policies import DemandProgress, demands_of, progress_of
+
+LONGEST_COMMENT = 10_000
+
+
+class ApprovalVoid(Conflict):
+    """The decision is about another text than the one that stands: it was edited since."""
+
+    type = "approval-void"
+    title = "The change was edited since you read it"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class MayReview:
+    """Whether a person may decide on a change now, and why not in words."""
+
+    allowed: bool
+    why_not: str = ""
+
+
+def approval_progress(change: Change) -> list[DemandProgress]:
+    """What each policy still asks of the change. A handful of queries."""
+    edits = _edits(change)
+    return progress_of(demands_of(edits), change.reviews.all(), change.digest) if edits else []
+
+
+def may_review(change: Change, principal: Principal, progress: list[DemandProgress] | None = None) -> MayReview:
+    """Judge, without deciding, whether this person may review the change as it stands."""
+    if change.author_id == principal.id:
+        return MayReview(allowed=False, why_not="You wrote this change. Somebody else has to approve it.")
+    if change.editors.filter(pk=principal.id).exists():
+        return MayReview(allowed=False, why_not="You edited this change. Somebody who did not has to approve it.")
+    if change.state != ChangeState.IN_REVIEW:
+        return MayReview(
+            allowed=False, why_not=f"The change is {change.get_state_display().lower()}, so there is nothing to decide."
+        )
+    progress = approval_progress(change) if progress is None else progress
+    waiting = [each.current for each in progress if each.current is not None]
+    if any(stage.stage.admits(principal) for stage in waiting):
+        if change.reviews.filter(reviewer_id=principal.id, digest=change.digest, decision=Decision.APPROVE).exists():
+            return MayReview(allowed=False, why_not="You have approved this text already. Now others have to.")
+        return MayReview(allowed=True)
+    wanted = "; ".join(sorted({f"{stage.stage.name} ({stage.stage.who})" for stage in waiting}))
+    later = any(stage.stage.admits(principal) for each in progress for stage in each.stages if not stage.complete)
+    if later:
+        return MayReview(allowed=False, why_not=f"It is not your turn yet. First: {wanted}.")
+    return MayReview(allowed=False, why_not=f"You are not among its approvers. It waits for: {wanted}.")
+
+
+def review_change(
+    *, actor: User, change_id: int, decision: str, digest: str, comment: str = "", now: datetime
+) -> Review:
+    """Record a decision on `digest`. The last approval needed makes the change approved.
+
+    A rejection ends the change, a request for changes makes it a draft again. An attempt that is not permitted is
+    refused with NotPermitted and leaves an audit event of its own.
+    """
+    principal = principal_for(actor)
+    try:
+        with transaction.atomic():
+            return _review(actor, principal, change_id, decision, digest, comment, now)
+    except NotPermitted as refusal:
+        with transaction.atomic():
+            change = Change.objects.get(pk=change_id)
+            ledger.append(
+                actor=principal,
+                action="governance.review.denied",
+                subject=subject_of(change),
+                now=now,
+                data={"decision": decision, "why": refusal.detail},
+                before=change.digest,
+            )
+        raise
+
+
+def _review(
+    actor: User, principal: Principal, change_id: int, decision: str, digest: str, comment: str, now: datetime
+) -> Review:
+    if decision not in Decision.values:
+        raise InvalidInput(
+            f"{str(decision)[:40]!r} is not a decision.", field="decision", fix=f"Use one of: {', '.join(Decision.values)}."
+        )
+    check_storable(comment, field="comment")
+    if len(comment) > LONGEST_COMMENT:
+        raise InvalidInput("The comment is too long.", field="comment", limit=LONGEST_COMMENT, fix="Shorten it.")
+    if decision != Decision.APPROVE and not comment.strip():
+        raise InvalidInput(
+            "Say what is wrong, so that the author can mend it.", field="comment", fix="Write a comment."
+        )
+    change = lock_change(principal=principal, change_id=change_id)
+    edits = _edits(change)
+    demands = demands_of(edits)
+    progress = progress_of(demands, change.reviews.all(), change.digest)
+    verdict = may_review(change, principal, progress)
+    if not verdict.allowed:
+        if change.state != ChangeState.IN_REVIEW and not change.editors.filter(pk=actor.pk).exists():
+            raise Conflict(verdict.why_not, field="state")
+        raise NotPermitted(verdict.why_not, fix="Ask one of its approvers, named on the page of the change.")
+    if digest != change.digest:
+        raise ApprovalVoid(
+            "The change is not what you read: it was edited since.",
+            field="digest",
+            limit=change.digest,
+            fix="Read it again and decide on the new digest.",
+        )
+    tokens = [stage.token for demand in demands for stage in demand.stages if stage.admits(principal)]
+    try:
+        with transaction.atomic():
+            review = Review.objects.create(
+                change=change,
+                reviewer=actor,
+                reviewer_label=actor.display_name,
+                decision=decision,
+                comment=comment.strip(),
+                digest=digest,
+                stages=tokens,
+                created_at=now,
+            )
+    except IntegrityError as error:
+        raise Conflict("You have decided on this text already.", field="decision") from error
+    if decision == Decision.APPROVE:
+        progress = progress_of(demands, change.reviews.all(), change.digest)
+        if all(each.complete for each in progress):
+            change.state, change.decided_at = ChangeState.APPROVED, now
+        touch(change, now)
+        change.save()
+    elif decision == Decision.REJECT:
+        change.state, change.decided_at = ChangeState.REJECTED, now
+        touch(change, now)
+        change.save()
+    else:
+        back_to_draft(change, change.author, now)
+    append_event(
+        change,
+        principal,
+        f"governance.change.{_PAST[decision]}",
+        now,
+        before=digest,
+        comment=review.comment,
+        state=change.state,
+    )
+    return review
+
+
+_PAST = {
+    Decision.APPROVE.value: "review_approved",
+    Decision.REJECT.value: "rejected",
+    Decision.REQUEST_CHANGES.value: "changes_requested",
+}
+
+
+def _edits(change: Change) -> list[Edit]:
+    return list(
+        change.edits.select_related(
+            "kind", "domain__parent", "item__kind", "item__domain__parent", "item__current_version"
+        )
+    )

@@ -1,0 +1,123 @@
+"""The cast of the tests and the ways through the real governance functions by which texts come into force."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.utils import timezone
+
+from context.models import ContextItem, Domain, RoleGrant, Sensitivity, User
+from governance.changes import EditInput, create_change, submit_change
+from governance.models import Change
+from governance.publishing import publish_change
+from governance.reviews import review_change
+
+PASSWORD = "correct horse battery staple"  # noqa: S105  the cast's password in tests
+
+
+@dataclass(frozen=True)
+class Cast:
+    """Six people and three domains. `author` writes, `reviewer` approves, `owner` owns Legal, `outsider` has no role."""
+
+    author: User
+    reviewer: User
+    owner: User
+    auditor: User
+    admin: User
+    outsider: User
+    legal: Domain
+    sales: Domain
+    finance: Domain
+    counsel: Group
+
+
+def gather() -> Cast:
+    """Make the cast. Call it once in a database."""
+
+    def person(username: str, first: str, last: str, clearance: Sensitivity, **more: Any) -> User:
+        return User.objects.create_user(
+            username=username,
+            password=PASSWORD,
+            email=f"{username}@example.org",
+            first_name=first,
+            last_name=last,
+            clearance=clearance,
+            **more,
+        )
+
+    author = person("author", "Ada", "Author", Sensitivity.CONFIDENTIAL)
+    reviewer = person("reviewer", "Rui", "Reviewer", Sensitivity.CONFIDENTIAL)
+    owner = person("owner", "Olga", "Owner", Sensitivity.RESTRICTED)
+    auditor = person("auditor", "Aziz", "Auditor", Sensitivity.RESTRICTED)
+    admin = person("admin", "Anna", "Admin", Sensitivity.CONFIDENTIAL, is_staff=True, is_superuser=True)
+    outsider = person("outsider", "Otto", "Outsider", Sensitivity.INTERNAL)
+    legal = Domain.objects.create(slug="legal", name="Legal", owner=owner)
+    sales = Domain.objects.create(slug="sales", name="Sales")
+    finance = Domain.objects.create(slug="finance", name="Finance")
+    for domain in (legal, sales):
+        RoleGrant.objects.create(user=author, role="author", domain=domain)
+        RoleGrant.objects.create(user=reviewer, role="approver", domain=domain)
+    RoleGrant.objects.create(user=auditor, role="auditor")
+    RoleGrant.objects.create(user=admin, role="administrator")
+    counsel = Group.objects.create(name="counsel")
+    return Cast(
+        author=author,
+        reviewer=reviewer,
+        owner=owner,
+        auditor=auditor,
+        admin=admin,
+        outsider=outsider,
+        legal=legal,
+        sales=sales,
+        finance=finance,
+        counsel=counsel,
+    )
+
+
+def creation(key: str, **payload: Any) -> EditInput:
+    """An edit that creates a policy of that key; any field of the payload can be given."""
+    domain = key.split("/", 1)[0]
+    defaults = {"kind": "policy", "domain": domain, "title": key.split("/", 1)[1].replace("-", " ").capitalize()}
+    return EditInput(operation="create", key=key, payload={**defaults, **payload})
+
+
+def revision(key: str, **payload: Any) -> EditInput:
+    return EditInput(operation="revise", key=key, payload=payload)
+
+
+def propose(cast: Cast, *edits: EditInput, title: str = "A change", now: datetime | None = None) -> Change:
+    """A draft by the author."""
+    return create_change(
+        actor=cast.author, title=title, reason="Because it is needed", edits=list(edits), now=now or timezone.now()
+    )
+
+
+def submit(cast: Cast, *edits: EditInput, now: datetime | None = None) -> Change:
+    """A change of the author's, in review."""
+    change = propose(cast, *edits, now=now)
+    return submit_change(actor=cast.author, change_id=change.pk, now=now or timezone.now())
+
+
+def approve(cast: Cast, *edits: EditInput, now: datetime | None = None) -> Change:
+    """A change of the author's, approved by the reviewer."""
+    change = submit(cast, *edits, now=now)
+    review_change(
+        actor=cast.reviewer, change_id=change.pk, decision="approve", digest=change.digest, now=now or timezone.now()
+    )
+    change.refresh_from_db()
+    return change
+
+
+def publish(cast: Cast, *edits: EditInput, now: datetime | None = None) -> list[ContextItem]:
+    """The items of these edits, written by the author, approved by the reviewer and published; sorted by key."""
+    change = approve(cast, *edits, now=now)
+    publish_change(actor=cast.author, change_id=change.pk, now=now or timezone.now())
+    return list(ContextItem.objects.filter(key__in=[edit.key for edit in edits]).order_by("key"))
+
+
+def keys(items: Sequence[ContextItem]) -> list[str]:
+    return [item.key for item in items]
