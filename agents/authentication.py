@@ -7,7 +7,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from rest_framework.authentication import BaseAuthentication
@@ -25,7 +25,7 @@ _NOBODY = "0" * 64
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 _STATEMENT = """
-SELECT key.id, key.prefix, key.secret_sha256, key.scopes,
+SELECT key.id, key.secret_sha256, key.scopes,
        key.revoked_at IS NOT NULL,
        least(key.expires_at, key.grace_until) <= clock_timestamp(),
        key.last_used_at IS NULL OR key.last_used_at < clock_timestamp() - %(interval)s::interval,
@@ -51,6 +51,23 @@ UPDATE agents_agentkey SET last_used_at = clock_timestamp() WHERE id = (
     FOR UPDATE SKIP LOCKED
 ) RETURNING id
 """
+
+
+class _Row(NamedTuple):
+    key_id: int
+    secret_sha256: str
+    scopes: list[str]
+    revoked: bool
+    ended: bool
+    use_unnoted: bool
+    agent_id: int
+    slug: str
+    name: str
+    state: str
+    clearance: int
+    groups: list[int]
+    domains: list[int]
+    contracts: str | None
 
 
 class KeyRefused(DomainError):
@@ -115,34 +132,32 @@ def authenticate(header: str) -> AuthenticatedAgent:
         raise _refused()
     prefix, secret = shape.groups()
     found = rows(_STATEMENT, {"prefix": prefix, "interval": USE_IS_NOTED_EVERY})
-    (key_id, _, known, scopes, revoked, ended, unnoted, agent_id, slug, name, state, clearance, groups, domains, held) = (
-        found[0] if found else (0, "", _NOBODY, (), False, False, False, 0, "", "", "", -1, (), (), None)
-    )
+    row = _Row._make(found[0]) if found else None
     # Compared also where the prefix is unknown, so that the time does not tell.
-    if not hmac.compare_digest(hash_of_secret(secret), known) or not found:
+    if not hmac.compare_digest(hash_of_secret(secret), row.secret_sha256 if row else _NOBODY) or row is None:
         raise _refused()
-    if revoked:
+    if row.revoked:
         raise KeyRefused("The key was revoked.", fix="Ask the agent's owner for a new key.")
-    if ended:
+    if row.ended:
         raise KeyRefused("The key has expired.", fix="Ask the agent's owner for a new key.")
-    if state != AgentState.SANCTIONED:
+    if row.state != AgentState.SANCTIONED:
         raise AgentNotSanctioned("The agent is suspended or not sanctioned.", fix="Ask the agent's owner.")
-    if unnoted:
-        rows(_NOTE_USE, {"key": key_id, "interval": USE_IS_NOTED_EVERY})
+    if row.use_unnoted:
+        rows(_NOTE_USE, {"key": row.key_id, "interval": USE_IS_NOTED_EVERY})
     return AuthenticatedAgent(
         principal=Principal(
             kind="agent",
-            id=agent_id,
-            label=name,
-            clearance=clearance,
-            groups=frozenset(groups),
-            domains=frozenset(domains),
+            id=row.agent_id,
+            label=row.name,
+            clearance=row.clearance,
+            groups=frozenset(row.groups),
+            domains=frozenset(row.domains),
         ),
-        slug=slug,
-        key_id=key_id,
+        slug=row.slug,
+        key_id=row.key_id,
         key_prefix=prefix,
-        scopes=frozenset(scopes),
-        contracts=orjson.loads(held) if held else {},
+        scopes=frozenset(row.scopes),
+        contracts=orjson.loads(row.contracts) if row.contracts else {},
     )
 
 
@@ -151,9 +166,9 @@ def _refused() -> KeyRefused:
 
 
 class AgentKeyAuthentication(BaseAuthentication):
-    """Agents on DRF views: closed to them but where the view names the scope they need (`agent_scope`).
+    """Agents on DRF views: closed to them but where a view is `open_to` them or names the scope they need.
 
-    Anything but reading also needs that scope to end in `:write`.
+    That scope is `agent_scope`, or else `context:read`; anything but reading needs one that ends in `:write`.
     """
 
     def authenticate(self, request: Request) -> tuple[AuthenticatedAgent, Principal] | None:
@@ -161,7 +176,9 @@ class AgentKeyAuthentication(BaseAuthentication):
         if KEY_PREFIX not in header[:40]:
             return None
         agent = authenticate(header)
-        scope: Any = getattr((request.parser_context or {}).get("view"), "agent_scope", None)
+        view = (request.parser_context or {}).get("view")
+        usual = Scope.CONTEXT_READ if "agent" in getattr(view, "open_to", ()) else None
+        scope: Any = getattr(view, "agent_scope", usual)
         reads = request.method in ("GET", "HEAD", "OPTIONS")
         if scope not in Scope.values or not (reads or scope.endswith(":write")):
             raise NotPermitted("Agents may not use this address.", fix="A person does this.")

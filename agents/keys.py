@@ -1,4 +1,4 @@
-"""Mints, rotates and revokes agents' keys, for people only; must not judge a key that is presented (authentication.py)."""
+"""Mints, rotates and revokes agents' keys, for people only; must not judge a presented key (authentication.py)."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from agents.models import Agent, AgentKey, Scope
-from context.access import Principal
+from context.access import Principal, principal_for
 from context.digests import iso
 from context.errors import Conflict, InvalidInput, NotPermitted
-from context.models import Role, Sensitivity
+from context.models import Role, Sensitivity, User
 from governance.audit import ledger
 
 DEFAULT_LIFETIME = timedelta(days=365)
@@ -46,7 +46,7 @@ def hash_of_secret(secret: str) -> str:
 
 def issue_key(
     *,
-    actor: Principal,
+    actor: User,
     agent: Agent,
     name: str,
     scopes: Iterable[str] = DEFAULT_SCOPES,
@@ -54,16 +54,16 @@ def issue_key(
     now: datetime,
 ) -> IssuedKey:
     """Mint a key. Without `expires_at` it lasts a year."""
-    _require_rights(actor, agent)
+    principal = _require_rights(actor, agent)
     with transaction.atomic():
         issued = _create(actor=actor, agent=agent, name=name, scopes=scopes, expires_at=expires_at, now=now)
-        _record(actor=actor, key=issued.key, action="agents.key.issued", now=now)
+        _record(actor=principal, key=issued.key, action="agents.key.issued", now=now)
     return issued
 
 
-def rotate_key(*, actor: Principal, key: AgentKey, grace: timedelta, now: datetime) -> IssuedKey:
+def rotate_key(*, actor: User, key: AgentKey, grace: timedelta, now: datetime) -> IssuedKey:
     """Mint a successor with the same rights and lifetime; the old key works until the grace is over."""
-    _require_rights(actor, key.agent)
+    principal = _require_rights(actor, key.agent)
     if not timedelta(0) <= grace <= LONGEST_GRACE:
         raise InvalidInput(
             "The grace is out of range.",
@@ -85,25 +85,25 @@ def rotate_key(*, actor: Principal, key: AgentKey, grace: timedelta, now: dateti
         )
         old.replaced_by, old.grace_until = issued.key, now + grace
         old.save(update_fields=["replaced_by", "grace_until"])
-        _record(actor=actor, key=issued.key, action="agents.key.rotated", replaces=old, now=now)
+        _record(actor=principal, key=issued.key, action="agents.key.rotated", replaces=old, now=now)
     return issued
 
 
-def revoke_key(*, actor: Principal, key: AgentKey, now: datetime) -> AgentKey:
+def revoke_key(*, actor: User, key: AgentKey, now: datetime) -> AgentKey:
     """End a key at once. Revoking it again changes nothing."""
-    _require_rights(actor, key.agent, to_end=True)
+    principal = _require_rights(actor, key.agent, to_end=True)
     with transaction.atomic():
         locked = AgentKey.objects.select_for_update(of=("self",)).select_related("agent").get(pk=key.pk)
         if locked.revoked_at is None:
             locked.revoked_at = now
             locked.save(update_fields=["revoked_at"])
-            _record(actor=actor, key=locked, action="agents.key.revoked", now=now)
+            _record(actor=principal, key=locked, action="agents.key.revoked", now=now)
     return locked
 
 
 def _create(
     *,
-    actor: Principal,
+    actor: User,
     agent: Agent,
     name: str,
     scopes: Iterable[str],
@@ -136,26 +136,28 @@ def _create(
         prefix=secrets.token_hex(6),
         secret_sha256=hash_of_secret(secret),
         scopes=wanted,
-        created_by_id=actor.id,
+        created_by=actor,
         created_at=now,
         expires_at=end,
     )
     return IssuedKey(key=key, secret=secret)
 
 
-def _require_rights(actor: Principal, agent: Agent, *, to_end: bool = False) -> None:
+def _require_rights(actor: User, agent: Agent, *, to_end: bool = False) -> Principal:
     """An administrator or the agent's owner, and nobody who could read more through the key than without."""
-    if actor.kind != "person" or not (actor.has_role(Role.ADMINISTRATOR) or actor.id == agent.owner_id):
+    principal = principal_for(actor)
+    if not (principal.has_role(Role.ADMINISTRATOR) or (actor.is_active and actor.pk == agent.owner_id)):
         raise NotPermitted(
             "Only an administrator or the agent's owner handles its keys.", fix="Ask the agent's owner."
         )
-    if not to_end and actor.clearance < agent.clearance:
+    if not to_end and principal.clearance < agent.clearance:
         raise NotPermitted(
             "The agent's clearance is above yours.",
             field="agent",
             limit=Sensitivity(agent.clearance).word,
             fix="Ask an administrator with that clearance.",
         )
+    return principal
 
 
 def _record(

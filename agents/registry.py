@@ -10,7 +10,7 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from agents.models import Agent, AgentState, ContextContract
-from context.access import Principal
+from context.access import Principal, principal_for
 from context.digests import check_storable, digest_of
 from context.errors import InvalidInput, NotPermitted
 from context.models import Domain, Role, Sensitivity, User
@@ -26,7 +26,7 @@ class AgentOutreachesOwner(InvalidInput):
 
 def save_agent(
     *,
-    actor: Principal,
+    actor: User,
     slug: str,
     name: str,
     purpose: str,
@@ -39,8 +39,8 @@ def save_agent(
     now: datetime,
 ) -> Agent:
     """Register the agent, or give the one of that slug exactly these rights. Bites at its next request."""
-    _require_administrator(actor)
-    _check(actor=actor, owner=owner, clearance=clearance, audiences=audiences, state=state)
+    principal = _require_administrator(actor)
+    _check(actor=principal, owner=owner, clearance=clearance, audiences=audiences, state=state)
     for field, value in (("slug", slug), ("name", name), ("purpose", purpose)):
         if not value.strip():
             raise InvalidInput(f"{field} is empty.", field=field, fix=f"Give the agent a {field}.")
@@ -59,7 +59,7 @@ def save_agent(
         after = describe(agent)
         if before != digest_of(after):
             ledger.append(
-                actor=actor,
+                actor=principal,
                 action="agents.agent.changed" if found else "agents.agent.registered",
                 subject=ledger.Subject(type="agent", id=agent.slug, label=agent.name),
                 data=after,
@@ -70,9 +70,10 @@ def save_agent(
     return agent
 
 
-def set_state(*, actor: Principal, agent: Agent, state: str, reason: str, now: datetime) -> Agent:
+def set_state(*, actor: User, agent: Agent, state: str, reason: str, now: datetime) -> Agent:
     """Sanction or suspend: every key of a suspended agent is refused at its next request."""
-    if not (actor.kind == "person" and (actor.has_role(Role.ADMINISTRATOR) or actor.id == agent.owner_id)):
+    principal = principal_for(actor)
+    if not (principal.has_role(Role.ADMINISTRATOR) or (actor.is_active and actor.pk == agent.owner_id)):
         raise NotPermitted("Only an administrator or the agent's owner may do this.", fix="Ask an administrator.")
     if state not in AgentState.values:
         raise InvalidInput(f"There is no state {state[:40]!r}.", field="state", limit=", ".join(AgentState.values))
@@ -85,7 +86,7 @@ def set_state(*, actor: Principal, agent: Agent, state: str, reason: str, now: d
         before, locked.state = locked.state, state
         locked.save()
         ledger.append(
-            actor=actor,
+            actor=principal,
             action=f"agents.agent.{state}",
             subject=ledger.Subject(type="agent", id=locked.slug, label=locked.name),
             data={"from": before, "to": state, "reason": reason[:500]},
@@ -109,9 +110,11 @@ def describe(agent: Agent) -> dict[str, Any]:
     }
 
 
-def _require_administrator(actor: Principal) -> None:
-    if not (actor.kind == "person" and actor.has_role(Role.ADMINISTRATOR)):
+def _require_administrator(actor: User) -> Principal:
+    principal = principal_for(actor)
+    if not principal.has_role(Role.ADMINISTRATOR):
         raise NotPermitted("Only an administrator may do this.", fix="Ask an administrator.")
+    return principal
 
 
 def _check(*, actor: Principal, owner: User, clearance: int, audiences: Sequence[Group], state: str) -> None:

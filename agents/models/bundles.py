@@ -1,4 +1,4 @@
-"""What agents were given and what they were refused; rows are only ever added (triggers), never the record of a text."""
+"""What agents were given and what they were refused; rows are only added (triggers), never the record of a text."""
 
 from __future__ import annotations
 

@@ -1,0 +1,46 @@
+"""What a task needs of the context, and how it is told what is not there; must not resolve either."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+GapCode = Literal["missing", "stale", "unverified", "contradicted", "over_budget"]
+# A requirement by kind, domain or tag never brings more than this.
+MOST_PER_REQUIREMENT = 200
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Requirement:
+    """One thing a task needs: the item of that `key`, or at least `minimum` of a kind, a domain (and below), a tag.
+
+    `at_most` bounds how many of these come along. Age counts from the last publication or verification.
+    """
+
+    name: str
+    key: str | None = None
+    kind: str | None = None
+    domain: str | None = None
+    tag: str | None = None
+    required: bool = True
+    max_age_days: int | None = None
+    must_be_verified: bool = False
+    minimum: int = 1
+    at_most: int = MOST_PER_REQUIREMENT
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Gap:
+    """One requirement that is not met: why, who can mend it and the shortest way to do so."""
+
+    requirement: str
+    code: GapCode
+    owner: str | None
+    fix: str
+    required: bool = True
+    numbers: Mapping[str, int] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        told = {"requirement": self.requirement, "code": self.code, "owner": self.owner, "fix": self.fix}
+        return {**told, "required": self.required, **self.numbers}
