@@ -96,7 +96,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "context.User"
 CSRF_FAILURE_VIEW = "config.api.failures.csrf_failure"
-LOGIN_URL = "sign-in"
+LOGIN_URL = "context:sign-in"
 LOGIN_REDIRECT_URL = "/"
 
 LANGUAGE_CODE = "en-gb"
@@ -140,6 +140,7 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SERVED_OVER_HTT
 BODY_LIMIT_BYTES = env.integer("BODY_LIMIT_BYTES", 5 * 1024 * 1024, minimum=1024)
 DATA_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES
 FILE_UPLOAD_MAX_MEMORY_SIZE = BODY_LIMIT_BYTES
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 5_000  # an item with 500 rules of three fields is one form
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -191,7 +192,7 @@ CELERY_BEAT_SCHEDULE = {
 
 # One JSON object a line, to standard error. Tracebacks are plain text: local variables could hold text that the
 # reader of a log may not see.
-_SHARED_PROCESSORS = [
+_SHARED_PROCESSORS: list[structlog.typing.Processor] = [
     structlog.contextvars.merge_contextvars,
     structlog.stdlib.add_log_level,
     structlog.stdlib.add_logger_name,
@@ -271,3 +272,9 @@ EMBED_INLINE_LIMIT = env.integer("EMBED_INLINE_LIMIT", 32, minimum=0)
 DRIFT_DETECTORS: dict[str, str] = {}
 INBOX_SOURCES: dict[str, str] = {}
 IMPACT_SOURCES: dict[str, str] = {}
+# Parts of the home page and of an item's page, each a function that returns a template and what it shows.
+HOME_PANELS: dict[str, str] = {}
+ITEM_PANELS: dict[str, str] = {
+    "actions": "governance.views.panels.item_actions",
+    "changes": "governance.views.panels.pending_changes",
+}

@@ -12,6 +12,8 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("readyz", readyz),
     path("api/", include("config.api_urls")),
     path("admin/", admin.site.urls),
+    path("", include("governance.urls")),
+    path("", include("context.urls")),
 ]
 
 handler400 = "config.api.failures.bad_request"

@@ -10,7 +10,7 @@ from django.template import Context
 from django.templatetags.static import static
 from django.urls import NoReverseMatch, reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 
@@ -160,3 +160,117 @@ def get(mapping: Any, key: Any) -> Any:
 def query_of(**params: Any) -> str:
     """A fresh query string of the parameters that say something."""
     return "?" + urlencode({k: v for k, v in params.items() if v not in (None, "")})
+
+
+@register.simple_tag
+def item_state(item: Any, now: datetime) -> SafeString:
+    """The state of an item (annotated with `state`, its current version at hand) in one chip, the worst first."""
+    version = item.current_version
+    if item.state == "retired":
+        return chip("mute", "archive", "Retired")
+    if item.state == "scheduled":
+        return chip("info", "calendar", f"From {day(version.valid_from)}" if version else "Scheduled")
+    if item.state == "expired":
+        ended = version.valid_to if version else None
+        return chip("bad", "no", f"Expired {day(ended)}" if ended and ended <= now else "Not in force")
+    if item.state == "overdue":
+        if item.verified_until is None:
+            return chip("warn", "late", "Never verified")
+        return chip("warn", "late", f"Overdue {span((now - item.verified_until).total_seconds())}")
+    return chip("ok", "shield", f"Verified until {day(item.verified_until)}")
+
+
+@register.simple_tag
+def change_state(state: str) -> SafeString:
+    """The state of a change in one chip."""
+    tone, icon_name, text = {
+        "draft": ("draft", "pencil", "Draft"),
+        "in_review": ("info", "eye", "In review"),
+        "approved": ("ok", "check", "Approved"),
+        "scheduled": ("info", "calendar", "Scheduled"),
+        "published": ("ok", "ok", "Published"),
+        "rejected": ("bad", "no", "Rejected"),
+        "withdrawn": ("mute", "undo", "Withdrawn"),
+    }.get(str(state), ("mute", "dot", str(state).replace("_", " ").capitalize()))
+    return chip(tone, icon_name, text)
+
+
+@register.simple_tag
+def sensitivity(level: int) -> SafeString:
+    """How far a text may travel, in one chip."""
+    words_ = ("Public", "Internal", "Confidential", "Restricted")
+    tones = ("mute", "mute", "draft", "bad")
+    at_level = min(max(int(level), 0), 3)
+    return chip(tones[at_level], "globe" if at_level == 0 else "lock", words_[at_level])
+
+
+def day(value: datetime | None) -> str:
+    if value is None:
+        return ""
+    local = timezone.localtime(value)
+    year = "" if local.year == timezone.now().year else f" {local.year}"
+    return f"{local.day} {local.strftime('%b')}{year}"
+
+
+@register.simple_tag
+def spans(row_side: Any, mark: str) -> SafeString:
+    """One side of a compared line: the words that differ inside <ins> or <del>."""
+    return format_html_join(
+        "",
+        "{}",
+        (
+            (format_html("<{}>{}</{}>", SafeString(mark), part.text, SafeString(mark)) if part.changed else part.text,)
+            for part in row_side or ()
+        ),
+    )
+
+
+@register.simple_tag
+def meter(value: float, whole: float, tone: str = "ok", label: str = "") -> SafeString:
+    """A share as a bar drawn on the server, with its words for those who do not see it."""
+    share = 0 if not whole else max(0.0, min(100.0, 100 * value / whole))
+    return format_html(
+        '<svg class="meter" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<rect class="meter-ground" width="100" height="8"></rect>'
+        '<rect class="meter-{}" width="{}" height="8"></rect></svg>',
+        label or f"{round(share)} per cent",
+        tone,
+        f"{share:.1f}",
+    )
+
+
+@register.simple_tag
+def shares(label: str, *parts: Any) -> SafeString:
+    """Several shares of one whole in one bar: (count, tone) after (count, tone); the label says them in words."""
+    pairs = list(zip(parts[::2], parts[1::2], strict=True))
+    whole = sum(count for count, _ in pairs) or 1
+    drawn, start = [], 0.0
+    for count, tone in pairs:
+        width = 100 * count / whole
+        if count:
+            drawn.append((tone, f"{start:.2f}", f"{width:.2f}"))
+        start += width
+    return format_html(
+        '<svg class="meter" viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label="{}">'
+        '<rect class="meter-ground" width="100" height="8"></rect>{}</svg>',
+        label,
+        format_html_join("", '<rect class="meter-{}" x="{}" width="{}" height="8"></rect>', drawn),
+    )
+
+
+@register.filter
+def plural(count: int, forms: str) -> str:
+    """“3 items”: the number with thousands set apart and the right one of `item,items`."""
+    one, many = forms.split(",")
+    return f"{count:,} {one if count == 1 else many}"
+
+
+@register.simple_tag
+def readiness_word(entry: Any) -> SafeString:
+    """Whether agents can rely on a domain, in one chip."""
+    tone, icon_name, text = {
+        "ready": ("ok", "ok", "Ready"),
+        "partly ready": ("warn", "late", "Partly ready"),
+        "not ready": ("bad", "no", "Not ready"),
+    }.get(entry.word, ("mute", "dot", "Empty"))
+    return chip(tone, icon_name, text)

@@ -1,0 +1,164 @@
+"""The catalogue: which items a principal finds by words and facets, with counts; must not show what is hidden."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Final
+
+from django.db.models import Case, Count, F, Func, IntegerField, Q, QuerySet, When
+
+from context.access import Principal
+from context.models import ContextItem, Sensitivity
+from context.states import ItemState, with_state
+
+PAGE_SIZE: Final = 50
+OPTIONS_SHOWN: Final = 40
+FACETS: Final = ("kind", "domain", "state", "owner", "sensitivity", "tag")
+SORTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "title": ("title", "key"),
+    "changed": ("-current_version__published_at", "key"),
+    "due": ("verified_until", "key"),
+    "domain": ("domain__name", "title", "key"),
+}
+NOBODY: Final = "nobody"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filters:
+    """What is asked for: within a facet any of the values, across facets all of them. `owner` holds user names."""
+
+    kind: tuple[str, ...] = ()
+    domain: tuple[str, ...] = ()
+    state: tuple[str, ...] = ()
+    owner: tuple[str, ...] = ()
+    sensitivity: tuple[str, ...] = ()
+    tag: tuple[str, ...] = ()
+
+    def without(self, facet: str) -> Filters:
+        return replace(self, **{facet: ()})
+
+    @property
+    def chosen(self) -> bool:
+        return any(getattr(self, facet) for facet in FACETS)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Option:
+    """One value of a facet, with how many items it would leave."""
+
+    value: str
+    label: str
+    count: int
+    chosen: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facet:
+    name: str
+    options: tuple[Option, ...]
+    more: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class CataloguePage:
+    items: tuple[ContextItem, ...]
+    total: int
+    known: int
+    facets: tuple[Facet, ...]
+    page: int
+    pages: int
+    order: Mapping[int, int] = field(default_factory=dict)
+
+
+def read_catalogue(
+    *,
+    principal: Principal,
+    filters: Filters,
+    now: datetime,
+    ranked: Sequence[int] | None = None,
+    sort: str = "title",
+    page: int = 1,
+) -> CataloguePage:
+    """One page of what the principal may see. `ranked` holds the ids a search found, best first.
+
+    Costs a query for the page, two counts, and one for each facet.
+    """
+    visible = ContextItem.objects.visible_to(principal)
+    found = visible if ranked is None else visible.filter(pk__in=list(ranked))
+    stated = with_state(found, at=now)
+    matching = _narrowed(stated, filters, now)
+    total = matching.count()
+    pages = max(1, -(-total // PAGE_SIZE))
+    page = min(max(page, 1), pages)
+    ordered = matching.order_by(*SORTS.get(sort, SORTS["title"]))
+    if ranked is not None and sort not in SORTS:
+        places = [When(pk=pk, then=place) for place, pk in enumerate(ranked)]
+        ordered = matching.order_by(Case(*places, output_field=IntegerField()), "key") if places else matching
+    start = (page - 1) * PAGE_SIZE
+    rows = ordered.select_related("kind", "domain", "owner", "current_version")[start : start + PAGE_SIZE]
+    return CataloguePage(
+        items=tuple(rows),
+        total=total,
+        known=visible.not_retired().count(),
+        facets=tuple(_facet(name, _narrowed(stated, filters.without(name), now), filters) for name in FACETS),
+        page=page,
+        pages=pages,
+    )
+
+
+def _narrowed(items: QuerySet[ContextItem], filters: Filters, now: datetime) -> QuerySet[ContextItem]:
+    if filters.kind:
+        items = items.filter(kind__slug__in=filters.kind)
+    if filters.domain:
+        items = items.filter(domain__slug__in=filters.domain)
+    if filters.owner:
+        named = Q(owner__username__in=filters.owner)
+        items = items.filter(named | Q(owner__isnull=True) if NOBODY in filters.owner else named)
+    if filters.sensitivity:
+        words = {level.word: level.value for level in Sensitivity}
+        items = items.filter(sensitivity__in=[words[word] for word in filters.sensitivity if word in words])
+    if filters.tag:
+        items = items.filter(tags__overlap=list(filters.tag))
+    # What was taken out is found only by asking for it.
+    return items.filter(state__in=filters.state) if filters.state else items.exclude(retired_at__lte=now)
+
+
+def _facet(name: str, items: QuerySet[ContextItem], filters: Filters) -> Facet:
+    chosen = getattr(filters, name)
+    counted = _counted(name, items)
+    options = [
+        Option(value=value, label=label, count=count, chosen=value in chosen) for value, label, count in counted
+    ]
+    kept = [option for i, option in enumerate(options) if i < OPTIONS_SHOWN or option.chosen]
+    known = {option.value for option in kept}
+    kept += [Option(value=value, label=value, count=0, chosen=True) for value in chosen if value not in known]
+    return Facet(name=name, options=tuple(kept), more=max(0, len(options) - OPTIONS_SHOWN))
+
+
+def _counted(name: str, items: QuerySet[ContextItem]) -> list[tuple[str, str, int]]:
+    rows = items.order_by()
+    if name == "kind":
+        found = rows.values_list("kind__slug", "kind__plural").annotate(n=Count("pk")).order_by("kind__plural")
+        return list(found)
+    if name == "domain":
+        return list(rows.values_list("domain__slug", "domain__name").annotate(n=Count("pk")).order_by("domain__name"))
+    if name == "owner":
+        owners = (
+            rows.values_list("owner__username", "owner__first_name", "owner__last_name")
+            .annotate(n=Count("pk"))
+            .order_by("-n", "owner__username")
+        )
+        return [
+            (username or NOBODY, " ".join(filter(None, (first, last))) or username or "Nobody", n)
+            for username, first, last, n in owners
+        ]
+    if name == "sensitivity":
+        levels = rows.values_list("sensitivity").annotate(n=Count("pk")).order_by("sensitivity")
+        return [(Sensitivity(level).word, Sensitivity(level).word.capitalize(), n) for level, n in levels]
+    if name == "tag":
+        tags = rows.annotate(tag=Func(F("tags"), function="unnest")).values_list("tag").annotate(n=Count("pk"))
+        return [(tag, tag, n) for tag, n in tags.order_by("-n", "tag")]
+    states = dict(rows.values_list("state").annotate(n=Count("pk")))
+    return [(state.value, str(state.label), states[state.value]) for state in ItemState if state.value in states]

@@ -1,0 +1,66 @@
+"""The catalogue page: search as you type, facets with counts, pages; must not decide what may be seen."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_GET
+
+from context.catalogue import FACETS, SORTS, Facet, Filters, read_catalogue
+from context.models import Kind
+from context.views.pages import PageRequest, page
+
+FACET_NAMES = {
+    "kind": "Kind",
+    "domain": "Domain",
+    "state": "State",
+    "owner": "Owner",
+    "sensitivity": "Sensitivity",
+    "tag": "Tag",
+}
+SORT_NAMES = {"title": "by title", "changed": "last published first", "due": "verification due first", "domain": "by domain"}
+SNIPPETS_OPEN = 6
+
+
+@require_GET
+@page
+def catalogue(request: PageRequest) -> HttpResponse:
+    """What do we know about X?"""
+    words = request.GET.get("q", "").replace("\x00", "").strip()[:400]
+    filters = Filters(**{name: _values(request, name) for name in FACETS})
+    sort = request.GET.get("sort", "")
+    now = timezone.now()
+    found = read_catalogue(
+        principal=request.principal,
+        filters=filters,
+        now=now,
+        sort=sort if sort in SORTS else ("" if words else "title"),
+        page=_number(request.GET.get("page", "1")),
+    )
+    context = {
+        "now": now,
+        "q": words,
+        "filters": filters,
+        "found": found,
+        "facets": [_named(facet) for facet in found.facets],
+        "sort": sort,
+        "sorts": SORT_NAMES,
+        "start": (found.page - 1) * 50,
+        "kinds": Kind.objects.order_by("name") if not found.known else (),
+    }
+    partial = request.htmx and not request.htmx.history_restore_request and request.htmx.target == "results"
+    return render(request, "context/_results.html" if partial else "context/catalogue.html", context)
+
+
+def _values(request: PageRequest, name: str) -> tuple[str, ...]:
+    return tuple(value.replace("\x00", "")[:200] for value in request.GET.getlist(name)[:50] if value)
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 7 else 1
+
+
+def _named(facet: Facet) -> dict[str, object]:
+    open_ = facet.name in ("kind", "domain", "state") or any(option.chosen for option in facet.options)
+    return {"name": facet.name, "label": FACET_NAMES[facet.name], "options": facet.options, "more": facet.more, "open": open_}

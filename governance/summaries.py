@@ -1,0 +1,129 @@
+"""What a change would do, in figures and in one sentence, for who must decide on it; must not decide anything."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from django.db.models import Q
+
+from context.diffs import count_words, diff_text
+from context.models import ContextVersion
+from governance.models import Edit, Operation
+from governance.proposals import Payload, differences, state_of
+
+# Up to this many revisions are compared word by word when the page opens; above it each says so when opened.
+COMPARED_AT_ONCE = 25
+_VERBS = {
+    Operation.CREATE.value: "adds",
+    Operation.REVISE.value: "changes",
+    Operation.RETIRE.value: "retires",
+}
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EditFigures:
+    """One edit in figures. `fields` counts those beside the text; words are None where they were not compared."""
+
+    edit: Edit
+    base: Payload | None
+    fields: int
+    words_added: int | None
+    words_removed: int | None
+
+    @property
+    def title(self) -> str:
+        return str(self.edit.payload.get("title") or (self.edit.item.title if self.edit.item else self.edit.key))
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChangeSummary:
+    """The whole change: `sentence` says it, `edits` has the figures of those asked for."""
+
+    sentence: str
+    edits: tuple[EditFigures, ...]
+
+
+def figures_of(edits: Sequence[Edit], *, compare: bool | None = None) -> list[EditFigures]:
+    """Each edit against the version it was made on. One query for all versions.
+
+    `compare` says whether texts are compared word by word; by default only where there are few.
+    """
+    revisions = [edit for edit in edits if edit.operation != Operation.CREATE]
+    compare = len(revisions) <= COMPARED_AT_ONCE if compare is None else compare
+    bases = base_states(revisions)
+    return [_figures(edit, bases.get(edit.pk), compare=compare) for edit in edits]
+
+
+def summarise(edits: Sequence[Edit]) -> ChangeSummary:
+    """The sentence over all edits, with the figures of each. One query."""
+    figures = figures_of(edits)
+    if not edits:
+        return ChangeSummary(sentence="Changes nothing yet.", edits=())
+    parts = [_counted(operation, edits) for operation in Operation.values]
+    doing = _listed([part for part in parts if part])
+    fields = sum(each.fields for each in figures if each.edit.operation in (Operation.REVISE, Operation.REVERT))
+    compared = [each for each in figures if each.words_added is not None]
+    numbers = [f"{fields} field{'' if fields == 1 else 's'}"] if fields else []
+    if len(compared) == len([each for each in figures if each.edit.operation != Operation.RETIRE]):
+        added, removed = (sum(getattr(each, name) or 0 for each in compared) for name in ("words_added", "words_removed"))
+        numbers += [f"{added:,} word{'' if added == 1 else 's'} added"] if added else []
+        numbers += [f"{removed:,} removed" if added else f"{removed:,} words removed"] if removed else []
+    sentence = f"{doing[0].upper()}{doing[1:]}{': ' if numbers else ''}{', '.join(numbers)}."
+    return ChangeSummary(sentence=sentence, edits=tuple(figures))
+
+
+def base_states(edits: Iterable[Edit]) -> dict[int, Payload]:
+    """The state of the version each edit was made on, by the edit's id. One query."""
+    wanted = {(edit.item_id, edit.base_version): edit for edit in edits if edit.item is not None}
+    if not wanted:
+        return {}
+    places = Q(pk__in=[])
+    numbers: dict[int, list[int]] = {}
+    for item_id, number in wanted:
+        numbers.setdefault(number or 0, []).append(item_id or 0)
+    for number, item_ids in numbers.items():
+        places |= Q(item_id__in=item_ids, number=number)
+    found = {}
+    for version in ContextVersion.objects.filter(places):
+        edit = wanted[version.item_id, version.number]
+        if edit.item is not None:
+            found[edit.pk] = state_of(edit.item, version)
+    return found
+
+
+def _figures(edit: Edit, base: Payload | None, *, compare: bool) -> EditFigures:
+    if edit.operation == Operation.RETIRE:
+        return EditFigures(edit=edit, base=base, fields=0, words_added=None, words_removed=None)
+    body = str(edit.payload.get("body", ""))
+    if base is None:
+        return EditFigures(edit=edit, base=None, fields=0, words_added=count_words(body), words_removed=0)
+    fields = sum(1 for each in differences(base, edit.payload) if each.field != "body")
+    if not compare:
+        return EditFigures(edit=edit, base=base, fields=fields, words_added=None, words_removed=None)
+    text = diff_text(str(base.get("body", "")), body)
+    return EditFigures(
+        edit=edit, base=base, fields=fields, words_added=text.words_added, words_removed=text.words_removed
+    )
+
+
+def _counted(operation: str, edits: Sequence[Edit]) -> str:
+    chosen = [edit for edit in edits if edit.operation == operation]
+    if not chosen:
+        return ""
+    kinds = Counter(edit.kind for edit in chosen)
+    if len(kinds) == 1:
+        kind, count = next(iter(kinds.items()))
+        what = f"{count:,} {kind.name.lower() if count == 1 else kind.plural.lower()}"
+    else:
+        what = f"{len(chosen):,} items of {len(kinds)} kinds"
+    domains = sorted({edit.domain.name for edit in chosen})
+    where = domains[0] if len(domains) == 1 else f"{len(domains)} domains"
+    if operation == Operation.REVERT:
+        return f"returns {what} in {where} to an older version"
+    return f"{_VERBS[operation]} {what} in {where}"
+
+
+def _listed(parts: Sequence[str]) -> str:
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
