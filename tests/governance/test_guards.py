@@ -11,7 +11,7 @@ from governance.models import AuditEvent, Change, Review
 from tests.cast import Cast, approve, creation, propose, publish, submit
 
 
-def refused(statement: str, *parameters: object, match: str = "") -> None:
+def refused(statement: str, *parameters: object, match: str | None = None) -> None:
     with pytest.raises(DatabaseError, match=match), transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(statement, parameters)
 
