@@ -1,4 +1,4 @@
-"""Django's registration of the edge, for its management commands; loads Celery so that shared tasks find their broker."""
+"""Registers the edge for its management commands, and loads Celery so that shared tasks find their broker."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 
@@ -46,7 +47,7 @@ def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
     return [word.strip() for word in raw.split(",") if word.strip()]
 
 
-def database(name: str, default: str = "") -> dict[str, object]:
+def database(name: str, default: str = "") -> dict[str, Any]:
     """Read a `postgresql://user:password@host:port/name?option=value` URL into Django's connection settings."""
     raw = os.environ.get(name) or default
     parts = urlsplit(raw)

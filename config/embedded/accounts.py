@@ -1,4 +1,4 @@
-"""Whom PostgreSQL runs as when started by root, and where its files may lie so that this user can reach them; no useradd."""
+"""Whom PostgreSQL runs as when root starts it, and where its files lie so that this user reaches them; adds no user."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""How Plumbline's own processes are started: their environment, their commands, and the commands that prepare the data."""
+"""How our own processes are started: their environment, their commands, and the commands that prepare the data."""
 
 from __future__ import annotations
 
 import contextlib
 import json
 import os
+import signal
 import subprocess
 import sys
 import urllib.error
@@ -33,7 +34,8 @@ def given_urls() -> Urls | None:
     if not broker:
         raise CannotContinue(
             "DATABASE_URL is set, but CELERY_BROKER_URL is not.",
-            "Set it to a broker, for example redis://host:6379/0, amqp://user:password@host/ or pgmq://user:password@host/db.",
+            "Set it to a broker, for example redis://host:6379/0, amqp://user:password@host/ or "
+            "pgmq://user:password@host/database.",
         )
     return Urls(web=web, owner=os.environ.get("DATABASE_OWNER_URL") or web, broker=broker)
 
@@ -56,7 +58,7 @@ def ready_database(home: Home, server: PrivatePostgres | None) -> Urls:
 
 
 def environment_of(home: Home, urls: Urls) -> dict[str, str]:
-    """What web, worker, scheduler and preparing commands find in their environment; the owner's URL is not for the first three."""
+    """What preparing commands find in their environment; `without_owner` makes of it what the servers find."""
     return {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "config.settings",
@@ -159,10 +161,11 @@ def children_of(home: Home, *, port: int, environment: Mapping[str, str]) -> lis
     worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
     in_web = {"DATABASE_POOL_SIZE": "8", **served}
     in_worker = {**served, "DATABASE_POOL_SIZE": "0"}
+    # Without a supervisor PostgreSQL stops too, and Celery would wait for it for ever. What it was doing comes back.
     return [
         Child("web", web, in_web, home.logs / "web.log", patience=4.0),
-        Child("scheduler", beat, in_worker, home.logs / "scheduler.log", patience=2.0),
-        Child("worker", worker, in_worker, home.logs / "worker.log", patience=5.0),
+        Child("scheduler", beat, in_worker, home.logs / "scheduler.log", patience=2.0, orphan_signal=signal.SIGKILL),
+        Child("worker", worker, in_worker, home.logs / "worker.log", patience=5.0, orphan_signal=signal.SIGKILL),
     ]
 
 

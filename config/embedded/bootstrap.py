@@ -1,4 +1,4 @@
-"""Makes `.venv` with the pinned requirements and restarts inside it; standard library alone, no Django, no network but pip's."""
+"""Makes `.venv` with the pinned requirements and restarts inside it; must import the standard library alone."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from config.embedded.home import Home, write_private
 
 
 def collect_credentials(home: Home, *, made: Path, url: str) -> None:
-    """Write `credentials.json`: {"url", "people": {role: {username, password, token}}, "agents": {slug: {key, contract}}}."""
+    """Write `credentials.json`: {"url", "people": {role: {username, …}}, "agents": {slug: {key, contract}}}."""
     try:
         known = json.loads(made.read_text())
     except (FileNotFoundError, json.JSONDecodeError):

@@ -42,7 +42,7 @@ def urls_of(server: PrivatePostgres) -> Urls:
 
 
 def prepare_database(server: PrivatePostgres, *, for_tests: bool = False) -> None:
-    """Make roles, database, extensions and queues as far as they are missing. Tests also make databases of their own."""
+    """Make roles, database, extensions and queues where they are missing. Tests make databases of their own."""
     with server.connect() as connection:
         for role in (OWNER, WEB, BROKER):
             secret = server.home.secret(f"{role.removeprefix('plumbline_')}-password")

@@ -1,4 +1,4 @@
-"""What may go wrong before the application runs, said in one sentence with its fix; must import the standard library alone."""
+"""What may go wrong before the application runs, in one sentence with its fix; standard library alone."""
 
 from __future__ import annotations
 

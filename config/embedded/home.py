@@ -1,4 +1,4 @@
-"""The directory where a private Plumbline keeps all its state: paths, the lock of its one supervisor, secrets made once."""
+"""The directory that holds all state of a private Plumbline: paths, its supervisor's lock, secrets made once."""
 
 from __future__ import annotations
 

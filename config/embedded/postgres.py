@@ -1,4 +1,4 @@
-"""A private PostgreSQL of our own launching: initdb, start, probe, stop, and recovery from what a crash left; no schema."""
+"""A private PostgreSQL of our own launching: made, started, probed, stopped, recovered; knows no schema."""
 
 from __future__ import annotations
 
@@ -222,6 +222,6 @@ def _environment() -> dict[str, str]:
 
 def _stands_in(process: psutil.Process, directory: Path) -> bool:
     try:
-        return process.cwd() == str(directory.resolve()) and process.name().startswith("postgres")
+        return bool(process.cwd() == str(directory.resolve()) and process.name().startswith("postgres"))
     except (psutil.Error, OSError):
         return False

@@ -1,4 +1,4 @@
-"""Starts child processes so that none outlives its purpose, and finds those an earlier supervisor left; knows no service."""
+"""Starts child processes that do not outlive their supervisor, and finds those that did; knows no service."""
 
 from __future__ import annotations
 
@@ -55,7 +55,6 @@ def start_process(
 ) -> subprocess.Popen[bytes]:
     """Start a child in a session of its own, its output appended to a log; `account` is dropped to before exec."""
     handle = log.open("ab") if isinstance(log, Path) else log
-    identity = {"user": account.uid, "group": account.gid, "extra_groups": ()} if account else {}
     try:
         return subprocess.Popen(
             list(command),
@@ -66,7 +65,9 @@ def start_process(
             cwd=cwd,
             start_new_session=True,
             preexec_fn=dying_with_parent(parent_death_signal),
-            **identity,  # type: ignore[call-overload]
+            user=account.uid if account else None,
+            group=account.gid if account else None,
+            extra_groups=() if account else None,
         )
     finally:
         if isinstance(log, Path):

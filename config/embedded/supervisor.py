@@ -32,6 +32,7 @@ class Child:
     environment: Mapping[str, str]
     log: Path
     patience: float
+    orphan_signal: int = signal.SIGTERM  # what it gets when the supervisor itself is killed
     process: subprocess.Popen[bytes] | None = None
     started_at: float = 0.0
     pause: float = 0.0
@@ -39,7 +40,12 @@ class Child:
 
     def start(self) -> None:
         """Start it, in a process group of its own."""
-        self.process = start_process(command=self.command, environment=self.environment, log=self.log)
+        self.process = start_process(
+            command=self.command,
+            environment=self.environment,
+            log=self.log,
+            parent_death_signal=self.orphan_signal,
+        )
         self.started_at = time.monotonic()
 
     def ended(self) -> int | None:

@@ -89,9 +89,10 @@ def clear_leftovers(home: Home, *, port: int) -> None:
         with step(f"ending {len(left)} processes of a start that was killed"):
             end_processes(left, patience=5)
     if not wait_until(lambda: is_free(port), seconds=1.0):
+        other = 8000 if port > 65000 else port + 1
         raise CannotContinue(
             f"Port {port} of 127.0.0.1 is taken by another program.",
-            f"Stop that program, or choose another port: `python3 manage.py up --port {port + 1 if port < 65535 else 8000}`.",
+            f"Stop that program, or choose another port: `python3 manage.py up --port {other}`.",
         )
 
 

@@ -1,0 +1,1 @@
+"""Tests that start the real private server and kill parts of it."""
