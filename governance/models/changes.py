@@ -40,12 +40,19 @@ class ChangeQuerySet(models.QuerySet["Change"]):
         """Changes whose every edit the principal may read, before and after; drafts only for those who edit them."""
         if principal.kind == "system":
             return self
-        hidden = Edit.objects.filter(change=OuterRef("pk")).exclude(readable_edits(principal))
-        seen = self.filter(~Exists(hidden))
+        edits = Edit.objects.filter(change=OuterRef("pk"))
+        readable = Q(~Exists(edits.exclude(readable_edits(principal))))
         if principal.kind != "person":
-            return seen.exclude(state=ChangeState.DRAFT)
+            return self.filter(readable).exclude(state=ChangeState.DRAFT)
+        # Whoever edits a change goes on seeing it, also for an audience they are not in, but never above clearance.
         editing = Change.editors.through._default_manager.filter(change_id=OuterRef("pk"), user_id=principal.id)
-        return seen.filter(~Q(state=ChangeState.DRAFT) | Q(Exists(editing)))
+        above = edits.exclude(
+            Q(sensitivity__lte=principal.clearance)
+            & (Q(item__isnull=True) | visible_items(principal, prefix="item__"))
+        )
+        return self.filter(
+            (Q(Exists(editing)) & Q(~Exists(above))) | (readable & ~Q(state=ChangeState.DRAFT))
+        )
 
 
 class Change(models.Model):

@@ -453,3 +453,13 @@ def test_every_state_change__has_exactly_one_event(cast: Cast) -> None:
         "context.version.published",
         "governance.change.published",
     ]
+
+
+def test_change__for_an_audience_its_author_is_not_in__is_still_the_authors_to_see(cast: Cast) -> None:
+    change = submit(cast, creation("legal/privileged", audiences=["counsel"]))
+
+    assert Change.objects.visible_to(principal_for(cast.author)).exists()
+    assert not Change.objects.visible_to(principal_for(cast.reviewer)).exists()
+    cast.author.clearance = 0
+    cast.author.save()
+    assert not Change.objects.visible_to(principal_for(cast.author)).filter(pk=change.pk).exists()
