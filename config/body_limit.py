@@ -21,16 +21,12 @@ class BodyLimitMiddleware:
         announced = request.META.get("CONTENT_LENGTH") or "0"
         size = int(announced) if announced.isdecimal() else 0
         if size > settings.BODY_LIMIT_BYTES:
-            return too_large(request, size)
+            return problem_response(
+                BodyTooLarge(
+                    f"The body has {size} bytes; at most {settings.BODY_LIMIT_BYTES} are accepted.",
+                    limit=settings.BODY_LIMIT_BYTES,
+                    fix="Send less at once: split the change into several, or import a directory.",
+                ),
+                request,
+            )
         return self.get_response(request)
-
-
-def too_large(request: HttpRequest, size: int) -> HttpResponse:
-    """The problem document: what came, what is accepted, what to do."""
-    limit = settings.BODY_LIMIT_BYTES
-    error = BodyTooLarge(
-        f"The body has {size} bytes; at most {limit} are accepted.",
-        limit=limit,
-        fix="Send less at once: split the change into several, or import a directory with `import_context`.",
-    )
-    return problem_response(error, request)

@@ -10,7 +10,7 @@ from typing import Final
 from context.errors import DomainError
 from context.models import PersonalToken
 
-TOKEN_PREFIX: Final = "plp_"
+TOKEN_PREFIX: Final = "plp_"  # noqa: S105  the public part, the same for everyone
 NOTED_EVERY: Final = timedelta(hours=1)
 # Compared with where no token has the prefix, so that an unknown prefix takes the same steps as a wrong secret.
 NO_DIGEST: Final = "0" * 64
@@ -45,4 +45,3 @@ def authenticate_token(*, presented: str, now: datetime) -> PersonalToken:
 def _is_live(token: PersonalToken, now: datetime) -> bool:
     expired = token.expires_at is not None and token.expires_at <= now
     return token.revoked_at is None and not expired and token.user.is_active
-

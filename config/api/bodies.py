@@ -1,4 +1,4 @@
-"""Reads a JSON body strictly: bounded, UTF-8, one reading only, nothing that cannot be stored; must not know its fields."""
+"""Reads a JSON body strictly: bounded, UTF-8, one reading, nothing that cannot be stored; must not know its fields."""
 
 from __future__ import annotations
 
@@ -131,7 +131,5 @@ class StrictJsonParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(
-        self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None
-    ) -> dict[str, Any]:
+    def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
         return parse_object(_bounded(stream, limit=None))

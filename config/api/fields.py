@@ -1,4 +1,4 @@
-"""Serializers that take exactly what they name: unknown fields refused, no value bent into another type; no rule here."""
+"""Serializers that take exactly what they name: unknown fields refused, no value bent into another type; no rule."""
 
 from __future__ import annotations
 
@@ -20,8 +20,10 @@ class Input(serializers.Serializer[Any]):
             if unknown:
                 known = ", ".join(self.fields)
                 raise serializers.ValidationError(
-                    {name[:80]: [f"There is no such field. Use: {known}." if known else "No field is taken here."]
-                     for name in unknown[:20]}
+                    {
+                        name[:80]: [f"There is no such field. Use: {known}." if known else "No field is taken here."]
+                        for name in unknown[:20]
+                    }
                 )
         return super().to_internal_value(data)
 

@@ -1,15 +1,15 @@
 """Gives a repeated write its first answer instead of a second effect; must not know what was written.
 
 The key is claimed by a unique constraint in the transaction of the effect: a crash leaves neither, and a twin waits for
-the first to commit. Refusals are not kept: nothing was done, so the same key may be tried again.
+the first to commit. Refusals are not kept: what was asked was not done, so the same key may be tried again.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any, Final
 
 from django.db import transaction
@@ -18,6 +18,7 @@ from django.http import HttpRequest, HttpResponse
 from config.api.errors import IdempotencyKeyReused, InvalidHeader
 from context.access import Principal
 from context.digests import digest_of
+from context.errors import Conflict, DomainError
 from context.models import IdempotentRequest
 
 HEADER: Final = "Idempotency-Key"
@@ -25,20 +26,6 @@ KEPT: Final = timedelta(hours=24)
 LONGEST_KEY: Final = 200
 PRINTABLE = re.compile(r"[\x21-\x7e]+")
 REPEATED_HEADERS: Final = ("ETag", "Location", "Content-Location")
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asked:
-    """A write as it is compared with a later one under the same key."""
-
-    method: str
-    path: str
-    if_match: str
-    body: Mapping[str, Any]
-
-    @property
-    def sha256(self) -> str:
-        return digest_of({"method": self.method, "path": self.path, "if_match": self.if_match, "body": self.body})
 
 
 def answer_once(
@@ -58,44 +45,59 @@ def answer_once(
     key = _key(request)
     if key is None:
         return answer()
-    asked = Asked(
-        method=str(request.method),
-        path=request.get_full_path(),
-        if_match=request.headers.get("If-Match", ""),
-        body=body,
-    ).sha256
+    asked = digest_of(
+        {
+            "method": request.method,
+            "path": request.get_full_path(),
+            "if_match": request.headers.get("If-Match", ""),
+            "body": body,
+        }
+    )
     mine = {"principal_kind": principal.kind, "principal_id": principal.id, "key": key}
     with transaction.atomic():
-        IdempotentRequest.objects.filter(**mine, created_at__lt=now - KEPT).delete()
-        claim = IdempotentRequest(**mine, request_sha256=asked)
-        # ON CONFLICT DO NOTHING waits for a twin's transaction, and then leaves the row that the twin committed.
-        IdempotentRequest.objects.bulk_create([claim], ignore_conflicts=True)
-        row = IdempotentRequest.objects.select_for_update().get(**mine)
-        if row.request_sha256 != asked:
-            raise IdempotencyKeyReused(
-                "This Idempotency-Key was used for another request.",
-                field=HEADER,
-                fix="Use a new key for a new request.",
-            )
+        row = _claim(mine, asked, now)
         if row.status is not None:
             may_repeat(row.headers)
             return _repeated(row)
-        response = answer()
-        if response.status_code < 400:
+        refusal: DomainError | None = None
+        try:
+            response = answer()
+        except DomainError as error:
+            # The function that refused undid its own work; what it wrote of the refusal (an audit event) stands.
+            refusal = error
+        if refusal is not None or response.status_code >= HTTPStatus.BAD_REQUEST:
+            row.delete()
+        else:
             row.status = response.status_code
             row.body = response.content
             row.content_type = response.headers.get("Content-Type", "")[:80]
             row.headers = {name: response.headers[name] for name in REPEATED_HEADERS if name in response.headers}
             row.save(update_fields=["status", "body", "content_type", "headers"])
-        else:
-            transaction.set_rollback(True)
-        return response
+    if refusal is not None:
+        raise refusal
+    return response
 
 
 def forget_answers(*, now: datetime) -> int:
     """Delete the answers older than a day; how many. For a periodic task."""
     deleted, _ = IdempotentRequest.objects.filter(created_at__lt=now - KEPT).delete()
     return deleted
+
+
+def _claim(mine: Mapping[str, Any], asked: str, now: datetime) -> IdempotentRequest:
+    """The row of this key, locked: ours, or that of a twin who was first, with its answer."""
+    IdempotentRequest.objects.filter(**mine, created_at__lt=now - KEPT).delete()
+    # ON CONFLICT DO NOTHING waits for a twin's transaction, and then leaves the row that the twin committed.
+    IdempotentRequest.objects.bulk_create([IdempotentRequest(**mine, request_sha256=asked)], ignore_conflicts=True)
+    row = IdempotentRequest.objects.select_for_update().filter(**mine).first()
+    if row is None:
+        # The twin was refused and let go of the key between our two statements.
+        raise Conflict("The same request is being carried out elsewhere.", field=HEADER, fix="Send it again.")
+    if row.request_sha256 != asked:
+        raise IdempotencyKeyReused(
+            "This Idempotency-Key was used for another request.", field=HEADER, fix="Use a new key for a new request."
+        )
+    return row
 
 
 def _key(request: HttpRequest) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, UTC
+from datetime import UTC, datetime, time
 
 from django.http import QueryDict
 from django.utils.dateparse import parse_date, parse_datetime
@@ -82,7 +82,7 @@ def parse_moment(value: str, *, field: str) -> datetime:
         moment = parse_datetime(value.replace(" ", "+") if "T" in value else value)
         if moment is None:
             day = parse_date(value)
-            moment = datetime(day.year, day.month, day.day) if day else None
+            moment = datetime.combine(day, time(), tzinfo=UTC) if day else None
         if moment is not None:
             moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):

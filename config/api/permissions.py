@@ -20,7 +20,7 @@ class IsKnownCaller(BasePermission):
     """Somebody who proved who they are, of a sort that the view is open to."""
 
     def has_permission(self, request: Request, view: APIView) -> bool:
-        if not (request.user and request.user.is_authenticated) and not isinstance(request.auth, Principal):
+        if not request.user.is_authenticated:
             return False
         kind = request.auth.kind if isinstance(request.auth, Principal) else "person"
         if kind not in getattr(view, "open_to", ("person",)):

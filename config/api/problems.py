@@ -105,7 +105,9 @@ def as_domain_error(raised: BaseException) -> DomainError | None:
         case DataError():
             # The last net: a value that PostgreSQL cannot hold, and that no check before it has named.
             logger.warning("A value reached the database that it cannot hold: %s", raised)
-            return InvalidInput("A value is out of the range that can be stored.", fix="Send a smaller or plainer value.")
+            return InvalidInput(
+                "A value is out of the range that can be stored.", fix="Send a smaller or plainer value."
+            )
         case UnicodeError():
             logger.warning("Text reached an encoder that it cannot pass: %s", raised)
             return errors.BadRequest("The request holds text that is not well-formed Unicode.", fix="Send UTF-8.")

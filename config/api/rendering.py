@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 from rest_framework.renderers import BaseRenderer
+from rest_framework.serializers import BaseSerializer
 
 OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 
@@ -14,6 +15,11 @@ OPTIONS = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS
 def encode(value: Any) -> bytes:
     """UTF-8 JSON; datetimes as ISO 8601 with `Z`. `str` stands in for what JSON does not know (lazy texts)."""
     return orjson.dumps(value, default=str, option=OPTIONS)
+
+
+def rendered(serializer: BaseSerializer[Any]) -> dict[str, Any]:
+    """What a serializer of one record says of it."""
+    return dict(serializer.data)
 
 
 class JsonRenderer(BaseRenderer):

@@ -44,16 +44,44 @@ IDEMPOTENCY_KEY: dict[str, Any] = {
 }
 
 
-class Description(AutoSchema):  # type: ignore[no-untyped-call]
+SECURITY: dict[str, Any] = {
+    "personal_token": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "plp_<prefix>_<secret>",
+        "description": "A person's own token.",
+    },
+    "agent_key": {
+        "type": "http",
+        "scheme": "bearer",
+        "bearerFormat": "plk_<prefix>_<secret>",
+        "description": "An agent's key; it reads what its scopes name.",
+    },
+    "session": {
+        "type": "apiKey",
+        "in": "cookie",
+        "name": "sessionid",
+        "description": "A signed-in browser; writes need the header X-CSRFToken.",
+    },
+}
+
+
+class Description(AutoSchema):
     """DRF views as they are: nothing is guessed beyond what `extend_schema` says beside the view."""
 
-    def get_tags(self) -> list[str]:
-        return [str(tag) for tag in super().get_tags()]
+    def get_auth(self) -> list[dict[str, list[str]]]:
+        """Who may call: people by token or session, and agents by key where the view is open to them."""
+        schemes = ["personal_token", "session"]
+        if "agent" in getattr(self.view, "open_to", ()):
+            schemes.append("agent_key")
+        return [{scheme: []} for scheme in schemes]
 
 
 def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
     """Give every operation its refusals, and every write its Idempotency-Key."""
-    result.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+    components = result.setdefault("components", {})
+    components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
+    components["securitySchemes"] = SECURITY
     answer = {
         "description": "A refusal, as a problem document.",
         "content": {CONTENT_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}},

@@ -26,7 +26,7 @@ class ApiView(APIView):
     """A view of the API. `open_to` says who may call it; `parameters` names what its query string may hold."""
 
     permission_classes = [IsKnownCaller]
-    open_to: ClassVar[Collection[Caller]] = ("person",)
+    open_to: ClassVar[tuple[Caller, ...]] = ("person",)
     parameters: ClassVar[Collection[str]] = ()
     repeatable: ClassVar[Collection[str]] = ()
 
