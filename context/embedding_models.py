@@ -11,6 +11,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from django.conf import settings
 
@@ -62,7 +63,7 @@ def find_model(reference: str) -> ModelFiles:
         raise EmbeddingModelUnavailable(
             f"The weights of {reference} have SHA-256 {weights}, not the expected {expected}.",
             field="EMBEDDING_MODEL",
-            fix="Reinstall the package that carries the model, or set EMBEDDING_WEIGHTS_SHA256 to the digest you trust.",
+            fix="Reinstall the package that carries the model, or set EMBEDDING_WEIGHTS_SHA256 to a digest you trust.",
         )
     config = _json(directory / "config.json")
     sentence = _json(directory / "sentence_bert_config.json")
@@ -91,7 +92,7 @@ def prepare(files: ModelFiles) -> bool:
     unfinished = target.with_name(f".{target.name}.{os.getpid()}")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(  # noqa: S603 - our own module, no shell
+        done = subprocess.run(
             [sys.executable, "-m", "context.embedding_export", str(files.directory), str(unfinished)],
             cwd=settings.BASE_DIR,
             env={**os.environ, "HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"},
@@ -147,7 +148,7 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _json(path: Path) -> dict[str, object]:
+def _json(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     content = json.loads(path.read_bytes())

@@ -13,7 +13,7 @@ from context.embeddings import model_name, prepare_model
 
 class Command(BaseCommand):
     help = "Check the embedding model and export it for ONNX Runtime, once for each home."
-    requires_system_checks: list[str] = []  # noqa: RUF012 - Django's own declaration
+    requires_system_checks: list[str] = []
 
     def handle(self, *args: Any, **options: Any) -> None:
         started = time.perf_counter()

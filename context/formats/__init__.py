@@ -1,0 +1,1 @@
+"""Reading and writing context in formats from elsewhere; must not write records."""
