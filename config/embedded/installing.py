@@ -136,7 +136,8 @@ class Progress:
                 sys.stdout.write("\r\x1b[K" + text[:100])
                 sys.stdout.flush()
             elif percent // 10 > self.shown:
-                self.shown = percent // 10
+                # One package gives no tenths worth telling.
+                self.shown = percent // 10 if self.total > 1 else 10
                 print("  installing %s: %d %% (%.0f s)" % (self.label, percent, seconds), flush=True)
 
     def end(self) -> None:

@@ -25,6 +25,7 @@ import pytest
 from config.embedded.processes import MARK
 
 ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = os.pathsep.join(path for path in sys.path if path.endswith("-packages"))
 NOT_FOR_A_PRIVATE_SERVER = (
     "DATABASE_URL",
     "DATABASE_OWNER_URL",
@@ -62,6 +63,8 @@ class Up:
     def command(self, *arguments: str) -> subprocess.Popen[str]:
         environment = {name: value for name, value in os.environ.items() if name not in NOT_FOR_A_PRIVATE_SERVER}
         environment |= {"PYTHONUNBUFFERED": "1", "HOME": str(self.home.parent)}
+        if self.python != sys.executable:
+            environment["PYTHONPATH"] = PACKAGES
         identity = {} if self.uid is None else {"user": self.uid, "group": self.uid, "extra_groups": ()}
         return subprocess.Popen(
             [self.python, str(ROOT / "manage.py"), "up", "--home", str(self.home), "--no-sample", *arguments],

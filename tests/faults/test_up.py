@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pwd
@@ -19,7 +20,7 @@ import pytest
 
 from config.embedded.home import open_home
 from config.embedded.postgres import PrivatePostgres
-from tests.faults.conftest import Up, free_port, wait_for
+from tests.faults.conftest import PACKAGES, ROOT, Up, free_port, wait_for
 
 pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
 
@@ -207,20 +208,21 @@ def test_up__database_that_could_forget__is_refused_with_the_setting(shared_up: 
 
 
 def python_for(uid: int) -> str | None:
-    """An interpreter with our packages that this user may execute, if there is one."""
-    for candidate in (sys.executable, shutil.which("python3.11", path="/usr/bin:/usr/local/bin")):
-        if candidate is None:
-            continue
-        tried = subprocess.run(
-            [candidate, "-c", "import django, psycopg, pgmq"],
-            user=uid,
-            group=uid,
-            extra_groups=(),
-            cwd="/",
-            check=False,
-        )
-        if tried.returncode == 0:
-            return candidate
+    """An interpreter that this user may execute and that finds our packages, if there is one."""
+    system = shutil.which("python{}.{}".format(*sys.version_info), path="/usr/bin:/usr/local/bin")
+    for candidate in (sys.executable, system):
+        with contextlib.suppress(OSError):
+            tried = subprocess.run(
+                [candidate or "", str(ROOT / "manage.py"), "--version"],
+                env={"PYTHONPATH": PACKAGES},
+                user=uid,
+                group=uid,
+                extra_groups=(),
+                capture_output=True,
+                check=False,
+            )
+            if tried.returncode == 0:
+                return candidate
     return None
 
 
