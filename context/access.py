@@ -5,7 +5,7 @@ What a principal may see is one condition, `visible_items` in `context/models/it
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -41,7 +41,7 @@ SYSTEM = Principal(kind="system", id=0, label="Plumbline", clearance=3)
 
 def principal_for(user: User) -> Principal:
     """The principal of a signed-in person, with roles spread over sub-domains. Four small queries."""
-    grants = list(RoleGrant.objects.filter(user=user).values_list("role", "domain_id"))
+    grants: list[tuple[str, int | None]] = list(RoleGrant.objects.filter(user=user).values_list("role", "domain_id"))
     owned = list(Domain.objects.filter(owner=user).values_list("pk", flat=True))
     parents = dict(Domain.objects.values_list("pk", "parent_id"))
     held: set[tuple[str, int | None]] = {(role, None) for role, domain_id in grants if domain_id is None}
@@ -66,7 +66,7 @@ def domain_ids_at_or_below(domains: Iterable[Domain]) -> frozenset[int]:
     return frozenset(below for domain in domains for below in _at_or_below(domain.pk, parents))
 
 
-def _at_or_below(root: int, parents: dict[int, int | None]) -> set[int]:
+def _at_or_below(root: int, parents: Mapping[int, int | None]) -> set[int]:
     found = {root}
     grew = True
     while grew:

@@ -1,10 +1,10 @@
-"""SHA-256 over canonical JSON (RFC 8785): the one way the project fingerprints what it stores; must not touch a database."""
+"""SHA-256 over canonical JSON (RFC 8785), the one way things are fingerprinted; must not touch a database."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from datetime import date, datetime, UTC
+from datetime import UTC, date, datetime
 from typing import Any
 
 import rfc8785

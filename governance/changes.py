@@ -116,9 +116,9 @@ def put_edit(
         change = lock_change(principal=principal, change_id=change_id, expected_row_version=expected_row_version)
         present = {each.key: each for each in change.edits.all()}
         references = References(principal=principal)
-        references.created_keys = {
-            each.key for each in present.values() if each.operation == Operation.CREATE
-        } | ({edit.key} if edit.operation == Operation.CREATE and edit.key else set())
+        references.created_keys = {each.key for each in present.values() if each.operation == Operation.CREATE} | (
+            {edit.key} if edit.operation == Operation.CREATE and edit.key else set()
+        )
         _require_editor(change, principal)
         made = _build_edit(change, edit, actor=actor, references=references, now=now)
         was = present.get(made.key if made is not None else edit.key)
@@ -215,9 +215,7 @@ def submit_change(*, actor: User, change_id: int, now: datetime, expected_row_ve
         change = lock_change(principal=principal, change_id=change_id, expected_row_version=expected_row_version)
         _require_editor(change, principal)
         if change.state != ChangeState.DRAFT:
-            raise Conflict(
-                f"Change {change.pk} is {change.get_state_display().lower()}, not a draft.", field="state"
-            )
+            raise Conflict(f"Change {change.pk} is {change.get_state_display().lower()}, not a draft.", field="state")
         edits = list(change.edits.select_related("item__current_version", "item__domain", "kind", "domain__parent"))
         if not edits:
             raise Conflict(f"Change {change.pk} has no edits.", field="edits", fix="Add an edit first.")
@@ -318,7 +316,9 @@ def check_bases(edits: Sequence[Edit]) -> None:
     )
     if taken:
         raise StaleBase(
-            f"{', '.join(sorted(taken)[:5])} exists already.", field="key", fix="Choose another key, or revise the item."
+            f"{', '.join(sorted(taken)[:5])} exists already.",
+            field="key",
+            fix="Choose another key, or revise the item.",
         )
     moved = [
         edit
@@ -358,13 +358,13 @@ def subject_of(change: Change) -> ledger.Subject:
     return ledger.Subject(type="change", id=str(change.pk), label=change.title, sensitivity=level)
 
 
-def _build_edit(
-    change: Change, edit: EditInput, *, actor: User, references: References, now: datetime
-) -> Edit | None:
+def _build_edit(change: Change, edit: EditInput, *, actor: User, references: References, now: datetime) -> Edit | None:
     """The row for an edit, or None where it changes nothing."""
     if edit.operation not in Operation.values:
         raise InvalidInput(
-            f"{edit.operation[:40]!r} is not an operation.", field="op", fix=f"Use one of: {', '.join(Operation.values)}."
+            f"{edit.operation[:40]!r} is not an operation.",
+            field="op",
+            fix=f"Use one of: {', '.join(Operation.values)}.",
         )
     if edit.operation == Operation.CREATE:
         return _build_creation(change, edit, actor=actor, references=references, now=now)
@@ -403,9 +403,7 @@ def _build_edit(
     return _row(change, edit.operation, item.key, item, current.number, payload, proposal, actor, now)
 
 
-def _build_creation(
-    change: Change, edit: EditInput, *, actor: User, references: References, now: datetime
-) -> Edit:
+def _build_creation(change: Change, edit: EditInput, *, actor: User, references: References, now: datetime) -> Edit:
     proposal = prepare(edit.payload, base=None, references=references)
     require_author(references.principal, proposal.domain)
     key = check_key(edit.key, proposal.domain) if edit.key else key_for(proposal.domain, proposal.payload["title"])
@@ -447,7 +445,8 @@ def _row(
 def _wanted(edit: EditInput, item: ContextItem) -> Mapping[str, Any]:
     if edit.operation != Operation.REVERT:
         return edit.payload
-    version = ContextVersion.objects.filter(item=item, number=edit.revert_to).first()
+    number = edit.revert_to
+    version = ContextVersion.objects.filter(item=item, number=number).first() if number is not None else None
     if version is None:
         raise UnknownReference(
             f"{item.key} has no version {edit.revert_to}.", field="revert_to", fix="Give the number of a version."
@@ -473,9 +472,7 @@ def _require_editor(change: Change, principal: Principal) -> None:
         return
     edits = list(change.edits.select_related("domain", "item"))
     if not edits or not all(may_author(principal, edit.domain, edit.item) for edit in edits):
-        raise NotPermitted(
-            f"You may not edit change {change.pk}.", fix="Ask its author to add you as an editor."
-        )
+        raise NotPermitted(f"You may not edit change {change.pk}.", fix="Ask its author to add you as an editor.")
 
 
 def back_to_draft(change: Change, actor: User, now: datetime) -> str | None:

@@ -1,4 +1,4 @@
-"""Writes to configuration (people, domains, kinds, policies): saved and audited in one transaction; must not touch context."""
+"""Writes to configuration (people, domains, policies …): saved and audited together; must not touch context."""
 
 from __future__ import annotations
 
@@ -23,7 +23,8 @@ def snapshot(instance: models.Model) -> dict[str, Any]:
     for field in instance._meta.concrete_fields:
         if field.name not in SECRET_FIELDS:
             value = plain(field.value_from_object(instance))
-            state[field.attname] = value if isinstance(value, str | int | float | bool | list | dict | None) else str(value)
+            simple = isinstance(value, str | int | float | bool | list | dict | None)
+            state[field.attname] = value if simple else str(value)
     return state
 
 

@@ -162,9 +162,9 @@ def _progress(demand: Demand, approvals: Sequence[Review]) -> DemandProgress:
     used: set[int] = set()
     found, waiting = [], False
     for stage in demand.stages:
-        serving = [
-            review for review in ordered if review.reviewer_id not in used and stage.token in review.stages
-        ][: stage.people_required]
+        serving = [review for review in ordered if review.reviewer_id not in used and stage.token in review.stages][
+            : stage.people_required
+        ]
         complete = len(serving) >= stage.people_required and not waiting
         current = not complete and not waiting
         used |= {review.reviewer_id for review in serving}
@@ -213,7 +213,7 @@ def _who(stage: ApprovalStage, domain: Domain, owner_id: int | None) -> str:
     if stage.approvers == ApproverRule.DOMAIN_OWNER:
         return f"the owner of {domain.name}"
     if stage.approvers == ApproverRule.ITEM_OWNER:
-        owner = User.objects.filter(pk=owner_id).first()
+        owner = User.objects.filter(pk=owner_id).first() if owner_id is not None else None
         return f"{owner.display_name}, the owner of the item" if owner else "the owner of the item, who is not named"
     return f"anyone with the role of {Role(stage.role).label.lower()} in {domain.name}"
 

@@ -311,7 +311,10 @@ def _text(value: Any, name: str, limit: int, *, required: bool = False) -> str:
         raise InvalidInput(f"{name} is empty.", field=name, fix=f"Give a {name}.")
     if len(value) > limit:
         raise InvalidInput(
-            f"{name} has {len(value):,} characters.", field=name, limit=limit, fix=f"Shorten it to {limit:,} characters."
+            f"{name} has {len(value):,} characters.",
+            field=name,
+            limit=limit,
+            fix=f"Shorten it to {limit:,} characters.",
         )
     return value
 
@@ -333,7 +336,9 @@ def _names(value: Any, name: str, *, limit: int, longest: int) -> list[str]:
 def _sensitivity(word: Any, principal: Principal) -> Sensitivity:
     if not isinstance(word, str) or word not in Sensitivity.labels:
         raise InvalidInput(
-            f"{_shown(word)} is not a sensitivity.", field="sensitivity", fix=f"Use one of: {', '.join(Sensitivity.labels)}."
+            f"{_shown(word)} is not a sensitivity.",
+            field="sensitivity",
+            fix=f"Use one of: {', '.join(Sensitivity.labels)}.",
         )
     level = Sensitivity.from_word(word)
     if level > principal.clearance:
@@ -382,7 +387,7 @@ def _interval(value: Any) -> int:
             limit=LONGEST_INTERVAL_DAYS,
             fix=f"Give a whole number from 1 to {LONGEST_INTERVAL_DAYS}.",
         )
-    return value
+    return int(value)
 
 
 def _relations(value: Any, references: References) -> list[dict[str, str]]:

@@ -94,7 +94,9 @@ def _review(
 ) -> Review:
     if decision not in Decision.values:
         raise InvalidInput(
-            f"{str(decision)[:40]!r} is not a decision.", field="decision", fix=f"Use one of: {', '.join(Decision.values)}."
+            f"{str(decision)[:40]!r} is not a decision.",
+            field="decision",
+            fix=f"Use one of: {', '.join(Decision.values)}.",
         )
     check_storable(comment, field="comment")
     if len(comment) > LONGEST_COMMENT:

@@ -8,9 +8,9 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 
 from context.access import principal_for
+from context.digests import iso
 from context.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from context.models import ContextItem, User
-from context.digests import iso
 from governance.audit import ledger
 from governance.permissions import may_verify
 
@@ -40,7 +40,9 @@ def verify_items(*, actor: User, keys: Sequence[str], now: datetime) -> list[Con
         for item in items:
             if not may_verify(principal, item, [person.pk for person in item.stewards.all()]):
                 raise NotPermitted(
-                    f"You may not verify {item.key}.", field="keys", fix="Its owner, its stewards and the domain owner may."
+                    f"You may not verify {item.key}.",
+                    field="keys",
+                    fix="Its owner, its stewards and the domain owner may.",
                 )
             if item.retired_at is not None:
                 raise Conflict(f"{item.key} is retired.", field="keys", fix="Leave it out.")
@@ -56,9 +58,7 @@ def verify_items(*, actor: User, keys: Sequence[str], now: datetime) -> list[Con
             entries.append(
                 ledger.Entry(
                     action="context.item.verified",
-                    subject=ledger.Subject(
-                        type="item", id=item.key, label=item.title, sensitivity=item.sensitivity
-                    ),
+                    subject=ledger.Subject(type="item", id=item.key, label=item.title, sensitivity=item.sensitivity),
                     data={
                         "verified_until": iso(item.verified_until),
                         "was": iso(before) if before else None,

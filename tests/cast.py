@@ -16,12 +16,12 @@ from governance.models import Change
 from governance.publishing import publish_change
 from governance.reviews import review_change
 
-PASSWORD = "correct horse battery staple"  # noqa: S105  the cast's password in tests
+PASSWORD = "correct horse battery staple"
 
 
 @dataclass(frozen=True)
 class Cast:
-    """Six people and three domains. `author` writes, `reviewer` approves, `owner` owns Legal, `outsider` has no role."""
+    """Six people and three domains: `author` writes, `reviewer` approves, `owner` owns Legal."""
 
     author: User
     reviewer: User

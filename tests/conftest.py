@@ -13,10 +13,10 @@ from typing import Any
 import psycopg
 import pytest
 from django.conf import settings
+from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.management import call_command
 from django.db import connection, connections
 from django.test.testcases import LiveServerThread
-from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.test.utils import setup_databases, teardown_databases
 from psycopg import sql
 
@@ -87,9 +87,7 @@ def _drop(name: str) -> None:
 
 def _copy(source: str, target: str) -> None:
     with _maintenance() as owner:
-        owner.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(target), sql.Identifier(source))
-        )
+        owner.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(target), sql.Identifier(source)))
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Upper
 
 from context.models.sensitivity import Sensitivity
+from context.models.validity import in_force_at
 
 if TYPE_CHECKING:
     from context.access import Principal
@@ -52,8 +53,7 @@ class ContextItemQuerySet(models.QuerySet["ContextItem"]):
 
     def in_force(self, at: datetime) -> Self:
         """Items with a version in force at that moment."""
-        versions = ContextItem.versions.rel.related_model.objects
-        return self.filter(Exists(versions.in_force(at).filter(item=OuterRef("pk"))))
+        return self.filter(pk__in=self.model.objects.filter(in_force_at(at, "versions__")).values("pk"))
 
     def not_retired(self) -> Self:
         return self.filter(retired_at__isnull=True)

@@ -9,7 +9,7 @@ from simple_history.models import HistoricalRecords
 
 
 class Kind(models.Model):
-    """A kind of context. `schema` is JSON Schema 2020-12 for `data`; the nine of the product come from `context/kinds/`."""
+    """A kind of context. `schema` is JSON Schema 2020-12 for `data`; the built-in nine are in `context/kinds/`."""
 
     slug = models.CharField(max_length=40, unique=True)
     name = models.CharField(max_length=80)

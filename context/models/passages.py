@@ -1,4 +1,4 @@
-"""Passages: sections of published versions, indexed for search by words and by meaning; must not be the record of any text."""
+"""Passages: sections of published versions, indexed for search; must not be the record of any text."""
 
 from __future__ import annotations
 

@@ -1,8 +1,6 @@
-"""People, the roles they hold and the tokens they sign in with; must not decide what they may do (context/access.py does)."""
+"""People, their roles and their tokens; must not decide what they may do (context/access.py does)."""
 
 from __future__ import annotations
-
-from typing import Any
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
@@ -75,7 +73,7 @@ class PersonalToken(models.Model):
     last_used_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
-        ordering: list[Any] = ["-created_at"]
+        ordering = ["-created_at"]
 
     def __str__(self) -> str:
         return f"plp_{self.prefix}_… of {self.user}"

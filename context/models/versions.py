@@ -9,18 +9,10 @@ from django.db import models
 from django.db.models import F, Q
 
 from context.models.items import visible_items
+from context.models.validity import in_force_at
 
 if TYPE_CHECKING:
     from context.access import Principal
-
-
-def in_force_at(at: datetime, prefix: str = "") -> Q:
-    """The condition for a version to be in force at `at`: known by then, true then, and not yet superseded."""
-    return (
-        Q(**{f"{prefix}published_at__lte": at, f"{prefix}valid_from__lte": at})
-        & (Q(**{f"{prefix}valid_to__isnull": True}) | Q(**{f"{prefix}valid_to__gt": at}))
-        & (Q(**{f"{prefix}superseded_at__isnull": True}) | Q(**{f"{prefix}superseded_at__gt": at}))
-    )
 
 
 class ContextVersionQuerySet(models.QuerySet["ContextVersion"]):

@@ -1,4 +1,4 @@
-"""The one writer of the audit ledger: appends hash-chained events inside the caller's transaction; must not read them back."""
+"""The one writer of the audit ledger: appends hash-chained events in the caller's transaction; must not judge them."""
 
 from __future__ import annotations
 

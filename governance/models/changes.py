@@ -47,12 +47,9 @@ class ChangeQuerySet(models.QuerySet["Change"]):
         # Whoever edits a change goes on seeing it, also for an audience they are not in, but never above clearance.
         editing = Change.editors.through._default_manager.filter(change_id=OuterRef("pk"), user_id=principal.id)
         above = edits.exclude(
-            Q(sensitivity__lte=principal.clearance)
-            & (Q(item__isnull=True) | visible_items(principal, prefix="item__"))
+            Q(sensitivity__lte=principal.clearance) & (Q(item__isnull=True) | visible_items(principal, prefix="item__"))
         )
-        return self.filter(
-            (Q(Exists(editing)) & Q(~Exists(above))) | (readable & ~Q(state=ChangeState.DRAFT))
-        )
+        return self.filter((Q(Exists(editing)) & Q(~Exists(above))) | (readable & ~Q(state=ChangeState.DRAFT)))
 
 
 class Change(models.Model):

@@ -1,4 +1,4 @@
-"""Approval policies: who must approve what, in which order; must not decide on a change (governance/policies.py does)."""
+"""Approval policies: who must approve what, in which order; must not decide on a change."""
 
 from __future__ import annotations
 

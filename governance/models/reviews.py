@@ -36,9 +36,7 @@ class Review(models.Model):
                 condition=Q(decision="approve"),
                 name="one_approval_per_person_and_digest",
             ),
-            models.CheckConstraint(
-                condition=Q(decision="approve") | ~Q(comment=""), name="a_refusal_says_why"
-            ),
+            models.CheckConstraint(condition=Q(decision="approve") | ~Q(comment=""), name="a_refusal_says_why"),
         ]
 
     def __str__(self) -> str:

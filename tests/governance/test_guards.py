@@ -141,4 +141,3 @@ def test_domain__with_items__cannot_be_deleted(cast: Cast) -> None:
         Domain.objects.filter(pk=cast.legal.pk)._raw_delete("default")
         with connection.cursor() as cursor:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-

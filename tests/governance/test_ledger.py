@@ -52,9 +52,7 @@ def as_owner(statement: str, *parameters: object) -> None:
 
 def test_append__outside_a_transaction__is_refused(committed_db: None) -> None:
     with pytest.raises(ledger.LedgerOutsideTransaction):
-        ledger.append(
-            actor=SYSTEM, action="x", subject=ledger.Subject(type="t", id="1", label="l"), now=timezone.now()
-        )
+        ledger.append(actor=SYSTEM, action="x", subject=ledger.Subject(type="t", id="1", label="l"), now=timezone.now())
 
 
 def test_append__fifty_concurrent_writers__no_fork_and_no_gap(committed_db: None) -> None:
@@ -87,18 +85,14 @@ def test_append__fifty_concurrent_writers__no_fork_and_no_gap(committed_db: None
 def test_append__transaction_rolled_back__leaves_no_event_and_no_gap(committed_db: None) -> None:
     append(1)
     with pytest.raises(ZeroDivisionError), transaction.atomic():
-        ledger.append(
-            actor=SYSTEM, action="x", subject=ledger.Subject(type="t", id="1", label="l"), now=timezone.now()
-        )
+        ledger.append(actor=SYSTEM, action="x", subject=ledger.Subject(type="t", id="1", label="l"), now=timezone.now())
         _ = 1 / 0
     append(2)
 
     assert verify_chain().checked == 2
 
 
-def test_state_change__event_cannot_be_written__does_not_happen(
-    cast: Cast, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_state_change__event_cannot_be_written__does_not_happen(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(**_: object) -> None:
         raise DatabaseError("the ledger is full")
 
