@@ -1,4 +1,4 @@
-"""Ed25519 signatures of this installation, verifiable offline with its public key alone; must not decide what to sign."""
+"""Ed25519 signatures of this installation, verifiable offline; must not decide what to sign."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from django.conf import settings
 
 @lru_cache(maxsize=4)
 def _private_key(secret: str) -> Ed25519PrivateKey:
-    return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(secret.encode()).digest())
+    return Ed25519PrivateKey.from_private_bytes(base64.urlsafe_b64decode(secret))
 
 
 def sign(message: bytes) -> str:
