@@ -69,9 +69,7 @@ def environment_of(home: Home, urls: Urls) -> dict[str, str]:
         "CELERY_BROKER_URL": urls.broker,
         "SECRET_KEY": os.environ.get("SECRET_KEY") or home.secret("secret-key", length=48),
         "SIGNING_KEY": os.environ.get("SIGNING_KEY") or home.secret("signing-key"),
-        "EMBEDDING_THREADS": os.environ.get("EMBEDDING_THREADS", "1"),
         "TOKENIZERS_PARALLELISM": "false",
-        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", "1"),
         MARK: str(home.root),
     }
 

@@ -107,6 +107,8 @@ def prepare(home: Home, *, server: PrivatePostgres | None, port: int, with_sampl
         application.run_command(home, ["migrate", "--noinput"], environment=as_owner, doing="migrating")
         application.run_command(home, ["grant_web_role"], environment=as_owner, doing="granting rights")
     served = application.without_owner(environment)
+    with step("preparing the language model"):
+        application.run_command(home, ["prepare_embeddings"], environment=served, doing="preparing the language model")
     people = home.secrets / "people.json"
     command = "load_sample" if with_sample else "create_admin"
     doing = "loading the sample organisation" if with_sample else "making an administrator"

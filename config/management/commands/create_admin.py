@@ -18,6 +18,7 @@ from context.models import RoleGrant, User
 from context.models.people import Role
 from context.models.sensitivity import Sensitivity
 from governance.audit.ledger import Subject, append
+from governance.personal_tokens import issue_token
 
 USERNAME = "admin"
 
@@ -33,8 +34,10 @@ class Command(BaseCommand):
             self.stdout.write(f"{USERNAME} exists; nothing was changed.")
             return
         password = secrets.token_urlsafe(12)
-        create_admin(password=password)
-        person = {"username": USERNAME, "password": password}
+        with transaction.atomic():
+            user = create_admin(password=password)
+            token = issue_token(user=user, name="first sign-in", actor=SYSTEM, now=timezone.now()).text
+        person = {"username": USERNAME, "password": password, "token": token}
         path: Path = options["credentials"]
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "w") as handle:
