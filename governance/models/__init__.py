@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from governance.models.audit import AuditEvent
 from governance.models.changes import Change, ChangeState, Edit, Operation
+from governance.models.comments import Comment
+from governance.models.drafting import Autosave, Presence
 from governance.models.policies import ApprovalPolicy, ApprovalStage, ApproverRule
+from governance.models.ratifications import Ratification, RatificationVerdict
 from governance.models.reviews import Decision, Review
 
 __all__ = [
@@ -12,10 +15,15 @@ __all__ = [
     "ApprovalStage",
     "ApproverRule",
     "AuditEvent",
+    "Autosave",
     "Change",
     "ChangeState",
+    "Comment",
     "Decision",
     "Edit",
     "Operation",
+    "Presence",
+    "Ratification",
+    "RatificationVerdict",
     "Review",
 ]

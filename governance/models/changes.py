@@ -77,6 +77,8 @@ class Change(models.Model):
     publish_at = models.DateTimeField(null=True, blank=True)
     scheduled_by = models.ForeignKey("context.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     suspended_because = models.TextField(blank=True)
+    # Not empty where it was published without approval: why that could not wait.
+    emergency_reason = models.TextField(blank=True)
     published_at = models.DateTimeField(null=True, blank=True)
     published_by = models.ForeignKey("context.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     # The transaction in which it was published: context rows may be written in that one alone (set by trigger).

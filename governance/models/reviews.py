@@ -13,7 +13,10 @@ class Decision(models.TextChoices):
 
 
 class Review(models.Model):
-    """A decision. `stages` lists the ids of the approval stages that it counts for, judged when it was made.
+    """A decision. `stages` lists the tokens of the approval stages that it counts for, judged when it was made.
+
+    `receipt` is the decision as a document of its own, and `signature` the installation's Ed25519 signature of its
+    canonical JSON, so that it can be verified without the database.
 
     Triggers refuse a review by anyone who edited the change, one on another digest than the change's, and any
     later UPDATE or DELETE.
@@ -27,6 +30,9 @@ class Review(models.Model):
     digest = models.CharField(max_length=64)
     stages = models.JSONField(default=list)
     created_at = models.DateTimeField()
+    receipt = models.JSONField(default=dict)
+    signature = models.CharField(max_length=100, blank=True)
+    key_id = models.CharField(max_length=16, blank=True)
 
     class Meta:
         ordering = ["created_at", "id"]

@@ -11,6 +11,7 @@ from psycopg import sql
 
 # Rows that are only ever added: the application role holds no UPDATE or DELETE on them, besides the triggers.
 APPEND_ONLY = (
+    "governance_ratification",
     "governance_auditevent",
     "governance_review",
     "agents_receipt",
