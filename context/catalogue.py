@@ -122,15 +122,13 @@ def _narrowed(items: QuerySet[ContextItem], filters: Filters, now: datetime) -> 
     if filters.tag:
         items = items.filter(tags__overlap=list(filters.tag))
     # What was taken out is found only by asking for it.
-    return items.filter(state__in=filters.state) if filters.state else items.exclude(retired_at__lte=now)
+    return items.filter(Q(state__in=filters.state)) if filters.state else items.exclude(retired_at__lte=now)
 
 
 def _facet(name: str, items: QuerySet[ContextItem], filters: Filters) -> Facet:
     chosen = getattr(filters, name)
     counted = _counted(name, items)
-    options = [
-        Option(value=value, label=label, count=count, chosen=value in chosen) for value, label, count in counted
-    ]
+    options = [Option(value=value, label=label, count=count, chosen=value in chosen) for value, label, count in counted]
     kept = [option for i, option in enumerate(options) if i < OPTIONS_SHOWN or option.chosen]
     known = {option.value for option in kept}
     kept += [Option(value=value, label=value, count=0, chosen=True) for value in chosen if value not in known]
@@ -160,5 +158,5 @@ def _counted(name: str, items: QuerySet[ContextItem]) -> list[tuple[str, str, in
     if name == "tag":
         tags = rows.annotate(tag=Func(F("tags"), function="unnest")).values_list("tag").annotate(n=Count("pk"))
         return [(tag, tag, n) for tag, n in tags.order_by("-n", "tag")]
-    states = dict(rows.values_list("state").annotate(n=Count("pk")))
+    states = dict(rows.values("state").annotate(n=Count("pk")).values_list("state", "n"))
     return [(state.value, str(state.label), states[state.value]) for state in ItemState if state.value in states]

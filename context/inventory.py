@@ -1,4 +1,4 @@
-"""How ready each domain's context is for agents: what there is, current, confirmed, owned, at odds; must not change it."""
+"""How ready each domain's context is for agents: what is there, current, owned, at odds; must not change it."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class DomainReadiness:
 
     @property
     def word(self) -> str:
-        """ready, partly ready or not ready: nothing overdue, expired, unowned or at odds; or at least two thirds verified."""
+        """ready (all verified, owned, none at odds), partly ready (two thirds verified, none at odds) or not ready."""
         if not self.items:
             return "empty"
         if self.verified == self.items and not self.unowned and not self.in_conflict:

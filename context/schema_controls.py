@@ -3,14 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Literal
 
+from context.kinds import built_in_kinds
+from context.models import Kind
+
 Control = Literal[
-    "text", "long", "number", "date", "datetime", "choice", "flag", "lines", "choices", "pairs", "object", "records", "json"
+    "text",
+    "long",
+    "number",
+    "date",
+    "datetime",
+    "choice",
+    "flag",
+    "lines",
+    "choices",
+    "pairs",
+    "object",
+    "records",
+    "json",
 ]
 
 # A string that may be longer than this gets more than one line.
 LONG_TEXT = 500
+
+
+def schema_of(kind: Kind) -> Mapping[str, Any]:
+    """The kind's schema with its properties in the order they were written in.
+
+    PostgreSQL keeps no order in JSON, so a built-in kind that nobody changed is taken from its file.
+    """
+    written = _written().get(kind.slug)
+    return written if written is not None and written == kind.schema else kind.schema
+
+
+@cache
+def _written() -> Mapping[str, Mapping[str, Any]]:
+    return {entry["slug"]: entry["schema"] for entry in built_in_kinds()}
 
 
 def resolve(schema: Mapping[str, Any], root: Mapping[str, Any]) -> Mapping[str, Any]:

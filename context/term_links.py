@@ -1,4 +1,4 @@
-"""Links the words a text uses to the terms that define them, in rendered HTML; must not touch links, code or headings."""
+"""Links the words a text uses to the terms that define them, in rendered HTML; must not touch links or code."""
 
 from __future__ import annotations
 
@@ -31,7 +31,9 @@ def link_terms(rendered: str, terms: Iterable[DefinedTerm]) -> str:
     if not by_word:
         return rendered
     longest_first = sorted(by_word, key=len, reverse=True)
-    pattern = re.compile(r"(?<!\w)(" + "|".join(re.escape(html.escape(word)) for word in longest_first) + r")(?!\w)", re.I)
+    pattern = re.compile(
+        r"(?<!\w)(" + "|".join(re.escape(html.escape(word)) for word in longest_first) + r")(?!\w)", re.I
+    )
     linked: set[str] = set()
     depth = 0
 

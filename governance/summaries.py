@@ -67,7 +67,9 @@ def summarise(edits: Sequence[Edit]) -> ChangeSummary:
     compared = [each for each in figures if each.words_added is not None]
     numbers = [f"{fields} field{'' if fields == 1 else 's'}"] if fields else []
     if len(compared) == len([each for each in figures if each.edit.operation != Operation.RETIRE]):
-        added, removed = (sum(getattr(each, name) or 0 for each in compared) for name in ("words_added", "words_removed"))
+        added, removed = (
+            sum(getattr(each, name) or 0 for each in compared) for name in ("words_added", "words_removed")
+        )
         numbers += [f"{added:,} word{'' if added == 1 else 's'} added"] if added else []
         numbers += [f"{removed:,} removed" if added else f"{removed:,} words removed"] if removed else []
     sentence = f"{doing[0].upper()}{doing[1:]}{': ' if numbers else ''}{', '.join(numbers)}."

@@ -113,3 +113,8 @@ class ContextItem(models.Model):
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def slug(self) -> str:
+        """The second half of the key."""
+        return self.key.partition("/")[2]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -27,9 +28,7 @@ def icon(name: str, label: str = "") -> SafeString:
             static("icons.svg"),
             name,
         )
-    return format_html(
-        '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name
-    )
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>', static("icons.svg"), name)
 
 
 @register.simple_tag
@@ -274,3 +273,59 @@ def readiness_word(entry: Any) -> SafeString:
         "not ready": ("bad", "no", "Not ready"),
     }.get(entry.word, ("mute", "dot", "Empty"))
     return chip(tone, icon_name, text)
+
+
+ACTIONS = {
+    "governance.change.created": "Drafted a change",
+    "governance.change.edited": "Edited a change",
+    "governance.change.described": "Described a change",
+    "governance.change.editor_added": "Added an editor",
+    "governance.change.submitted": "Submitted for review",
+    "governance.change.withdrawn": "Withdrew a change",
+    "governance.change.reopened": "Reopened a change",
+    "governance.change.review_approved": "Approved",
+    "governance.change.rejected": "Rejected",
+    "governance.change.changes_requested": "Asked for changes",
+    "governance.change.scheduled": "Scheduled",
+    "governance.change.suspended": "Suspended a scheduled change",
+    "governance.change.published": "Published a change",
+    "governance.review.denied": "Was refused a review",
+    "context.version.published": "Published a version",
+    "context.item.retired": "Retired an item",
+    "context.item.verified": "Verified as still true",
+    "context.token.issued": "Made a personal token",
+    "context.token.revoked": "Revoked a personal token",
+    "agents.key.issued": "Issued an agent key",
+    "agents.key.rotated": "Rotated an agent key",
+    "agents.key.revoked": "Revoked an agent key",
+    "agents.bundle.served": "Was served a bundle",
+    "agents.bundle.refused": "Was refused a bundle",
+    "agents.agent.registered": "Registered an agent",
+    "agents.agent.changed": "Changed an agent",
+}
+
+
+@register.filter
+def action_words(action: str) -> str:
+    """A namespaced action as a person says it; “Thing verb” where there is no better word."""
+    if action in ACTIONS:
+        return ACTIONS[action]
+    *_, thing, verb = ["", *action.replace("_", " ").split(".")]
+    return f"{thing} {verb}".strip().capitalize()
+
+
+@register.simple_tag
+def subject_link(event: Any) -> SafeString | str:
+    """The subject of an audit event by its label, linked where it has a page."""
+    label = event.subject_label or event.subject_id
+    if event.subject_type == "item":
+        return format_html('<a href="/items/{}/">{}</a>', event.subject_id, label)
+    if event.subject_type == "change":
+        return format_html('<a href="/changes/{}/">{}</a>', event.subject_id, label)
+    return str(label)
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """JSON to be read."""
+    return json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)

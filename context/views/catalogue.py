@@ -19,7 +19,12 @@ FACET_NAMES = {
     "sensitivity": "Sensitivity",
     "tag": "Tag",
 }
-SORT_NAMES = {"title": "by title", "changed": "last published first", "due": "verification due first", "domain": "by domain"}
+SORT_NAMES = {
+    "title": "by title",
+    "changed": "last published first",
+    "due": "verification due first",
+    "domain": "by domain",
+}
 SNIPPETS_OPEN = 6
 
 
@@ -63,4 +68,10 @@ def _number(text: str) -> int:
 
 def _named(facet: Facet) -> dict[str, object]:
     open_ = facet.name in ("kind", "domain", "state") or any(option.chosen for option in facet.options)
-    return {"name": facet.name, "label": FACET_NAMES[facet.name], "options": facet.options, "more": facet.more, "open": open_}
+    return {
+        "name": facet.name,
+        "label": FACET_NAMES[facet.name],
+        "options": facet.options,
+        "more": facet.more,
+        "open": open_,
+    }

@@ -66,7 +66,10 @@ def folded(rows: Sequence[Row]) -> list[Block]:
         while end < len(rows) and near[end] == near[start]:
             end += 1
         run = tuple(rows[start:end])
-        fold = not near[start] and sum(1 for row in run if any(span.text.strip() for span in row.new or ())) >= SMALLEST_FOLD
+        fold = (
+            not near[start]
+            and sum(1 for row in run if any(span.text.strip() for span in row.new or ())) >= SMALLEST_FOLD
+        )
         blocks.append(Block(rows=run, folded=fold))
         start = end
     return blocks
@@ -97,7 +100,10 @@ def label_of(path: Sequence[str], schema: Mapping[str, Any]) -> str:
     if not path:
         return "Everything"
     if path[0] != "data" or len(path) == 1:
-        inner = [LABELS.get(path[0], path[0].replace("_", " ").capitalize()), *(part.replace("_", " ") for part in path[1:])]
+        inner = [
+            LABELS.get(path[0], path[0].replace("_", " ").capitalize()),
+            *(part.replace("_", " ") for part in path[1:]),
+        ]
         return _joined(inner)
     words: list[str] = []
     at: Mapping[str, Any] = schema
@@ -127,4 +133,6 @@ def _words(value: Any) -> str:
 def _entry(entry: Mapping[str, Any]) -> str:
     if set(entry) == {"type", "key"}:
         return f"{str(entry['type']).replace('_', ' ')} {entry['key']}"
-    return ", ".join(f"{name.replace('_', ' ')}: {said(value)}" for name, value in entry.items() if value not in (None, ""))
+    return ", ".join(
+        f"{name.replace('_', ' ')}: {said(value)}" for name, value in entry.items() if value not in (None, "")
+    )

@@ -1,4 +1,4 @@
-"""An item's structured data as facts to read, in the order and with the words of its kind's schema; must not judge it."""
+"""An item's structured data as facts to read, in the order and words of its kind's schema; must not judge it."""
 
 from __future__ import annotations
 

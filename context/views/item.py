@@ -16,6 +16,7 @@ from context.errors import NotFound
 from context.markdown import render as render_markdown
 from context.models import ContextItem, ContextVersion, Relation
 from context.reading import compare_versions, versions_of
+from context.schema_controls import schema_of
 from context.states import with_state
 from context.term_links import DefinedTerm, link_terms
 from context.views.diff_rows import folded, named_changes
@@ -76,7 +77,7 @@ def diff(request: PageRequest, domain: str, slug: str) -> HttpResponse:
         "versions": versions,
         "text": compared.body,
         "blocks": folded(compared.body.rows),
-        "fields": named_changes(compared.fields, subject.kind.schema),
+        "fields": named_changes(compared.fields, schema_of(subject.kind)),
     }
     return render(request, "context/diff.html", context)
 
@@ -128,7 +129,7 @@ def _render_item(
         "as_of": as_of,
         "moment": moment,
         "html": link_terms(rendered, _terms(request, subject)),
-        "facts": facts_of(subject.kind.schema, shown.data) if shown else [],
+        "facts": facts_of(schema_of(subject.kind), shown.data) if shown else [],
         "claims": shown.claims if shown else [],
         "outgoing": outgoing,
         "incoming": incoming,
@@ -184,4 +185,3 @@ def _moment(params: QueryDict, now: datetime) -> datetime:
 
 def _number(text: str | None, default: int) -> int:
     return int(text) if text and text.isascii() and text.isdigit() and len(text) < 9 else default
-

@@ -1,4 +1,4 @@
-"""Parts of a page that upper floors contribute, found through a dict of dotted paths in settings; must not import them."""
+"""Parts of a page that upper floors contribute, found by dotted paths in settings; must not import them."""
 
 from __future__ import annotations
 

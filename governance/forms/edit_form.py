@@ -1,4 +1,4 @@
-"""The form in which a person proposes an item: its state from a version, a draft or what was typed; must hold no rule."""
+"""The form in which a person proposes an item, filled from a version, a draft or what was typed; holds no rule."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from django.http import QueryDict
 from context.errors import DomainError
 from context.kinds import claims_schema
 from context.models import Kind, RelationType
+from context.schema_controls import schema_of
 from governance.forms.schema_fields import (
     FormField,
     build_fields,
@@ -37,7 +38,11 @@ RELATIONS_SCHEMA: Mapping[str, Any] = {
                         "enum": list(RelationType.values),
                         "x-labels": dict(RelationType.choices),
                     },
-                    "key": {"type": "string", "title": "Key of the other item", "description": "For example legal/payment-terms."},
+                    "key": {
+                        "type": "string",
+                        "title": "Key of the other item",
+                        "description": "For example legal/payment-terms.",
+                    },
                 },
                 "required": ["type", "key"],
             },
@@ -85,7 +90,7 @@ class EditForm:
 
     @property
     def data_fields(self) -> list[FormField]:
-        return build_fields(self.kind.schema, self.payload.get("data") or {}, errors=self.errors)
+        return build_fields(schema_of(self.kind), self.payload.get("data") or {}, errors=self.errors)
 
     @property
     def claims_field(self) -> FormField:
@@ -93,7 +98,9 @@ class EditForm:
 
     @property
     def relations_field(self) -> FormField:
-        made = build_fields(RELATIONS_SCHEMA, {"relations": self.payload.get("relations")}, errors=self.errors, prefix="")
+        made = build_fields(
+            RELATIONS_SCHEMA, {"relations": self.payload.get("relations")}, errors=self.errors, prefix=""
+        )
         return made[0]
 
     @property
@@ -141,7 +148,7 @@ class EditForm:
 
 def read_payload(posted: QueryDict, kind: Kind, base: Mapping[str, Any]) -> dict[str, Any]:
     """The proposed state as typed. Moments shown and not touched stay exactly as they were in `base`."""
-    data = read_data(kind.schema, posted)
+    data = read_data(schema_of(kind), posted)
     known = kind.schema.get("properties", {})
     kept = {name: value for name, value in (base.get("data") or {}).items() if name not in known}
     payload: dict[str, Any] = {name: posted.get(name, "").replace("\r\n", "\n") for name in _PLAIN if name in posted}
@@ -209,4 +216,3 @@ def _source(posted: QueryDict, base: Any) -> dict[str, str] | None:
 def said(error: DomainError) -> str:
     """A refusal and what to do about it, as one message."""
     return f"{error.detail} {error.fix}" if error.fix else error.detail
-

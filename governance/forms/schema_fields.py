@@ -10,7 +10,6 @@ from typing import Any
 from context.schema_controls import Control, control_for, label_for, resolve, types_of
 
 
-
 @dataclass(kw_only=True)
 class FormField:
     """One control. `name` is its place in the data, dotted: `data.limits.0.amount`."""
@@ -77,20 +76,21 @@ def build_fields(
 
 def read_data(schema: Mapping[str, Any], posted: Mapping[str, Any], *, prefix: str = "data") -> dict[str, Any]:
     """What was typed, as data. What does not parse (a number with letters) stays the text it was, to be shown again."""
-    value = _read_object(schema, posted, prefix, schema)
-    return value if isinstance(value, dict) else {}
+    return _read_object(schema, posted, prefix, schema)
 
 
 def with_row_added(data: dict[str, Any], name: str, *, prefix: str = "data") -> dict[str, Any]:
     """`data` with one more empty object at the end of the list that `name` points at."""
-    return _at_list(data, _below(name, prefix), lambda rows: [*rows, {}])
+    changed: dict[str, Any] = _at_list(data, _below(name, prefix), lambda rows: [*rows, {}])
+    return changed
 
 
 def with_row_removed(data: dict[str, Any], name: str, *, prefix: str = "data") -> dict[str, Any]:
     """`data` without the entry that `name` (`data.limits.2`) points at."""
     *path, last = _below(name, prefix)
     at = int(last) if last.isdigit() else -1
-    return _at_list(data, path, lambda rows: [row for i, row in enumerate(rows) if i != at])
+    changed: dict[str, Any] = _at_list(data, path, lambda rows: [row for i, row in enumerate(rows) if i != at])
+    return changed
 
 
 def join(prefix: str, name: str) -> str:
@@ -173,10 +173,16 @@ def _field(
 
 def _options(schema: Mapping[str, Any]) -> list[tuple[str, str]]:
     names = schema.get("x-labels", {})
-    return [(str(option), str(names.get(option, str(option).replace("_", " ")))) for option in schema["enum"] if option is not None]
+    return [
+        (str(option), str(names.get(option, str(option).replace("_", " "))))
+        for option in schema["enum"]
+        if option is not None
+    ]
 
 
-def _read_object(schema: Mapping[str, Any], posted: Mapping[str, Any], prefix: str, root: Mapping[str, Any]) -> dict[str, Any]:
+def _read_object(
+    schema: Mapping[str, Any], posted: Mapping[str, Any], prefix: str, root: Mapping[str, Any]
+) -> dict[str, Any]:
     data: dict[str, Any] = {}
     for name, inner in schema.get("properties", {}).items():
         value = _read(resolve(inner, root), posted, join(prefix, name), root)

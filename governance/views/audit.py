@@ -24,7 +24,10 @@ def audit(request: PageRequest) -> HttpResponse:
     """The ledger, newest first, narrowed by who, what, when and about what."""
     _require_reader(request)
     visible = AuditEvent.objects.visible_to(request.principal)
-    asked = {name: request.GET.get(name, "").replace("\x00", "").strip()[:200] for name in ("who", "what", "about", "from", "to")}
+    asked = {
+        name: request.GET.get(name, "").replace("\x00", "").strip()[:200]
+        for name in ("who", "what", "about", "from", "to")
+    }
     found = _narrowed(visible, asked)
     before = _integer(request.GET.get("before"))
     rows = list((found.filter(sequence__lt=before) if before else found).order_by("-sequence")[: PAGE_SIZE + 1])

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from context.diffs import diff_fields, diff_text
 from context.errors import DomainError, NotFound
 from context.markdown import render as render_markdown
+from context.schema_controls import schema_of
 from context.views.diff_rows import folded, named_changes
 from context.views.facts import facts_of
 from context.views.item import item_href
@@ -100,7 +101,7 @@ def edit(request: PageRequest, number: int, edit_id: int) -> HttpResponse:
 def edit_detail(figures: EditFigures) -> dict[str, Any]:
     """Everything to be read of one edit: fields and text side by side, or the whole text of what is new."""
     edit, base = figures.edit, figures.base
-    schema = edit.kind.schema
+    schema = schema_of(edit.kind)
     if edit.operation == Operation.RETIRE:
         return {"retires": True, "replaced_by": edit.payload.get("replaced_by")}
     if base is None:
@@ -175,9 +176,7 @@ def remove(request: PageRequest, number: int) -> HttpResponse:
     return _act(
         request,
         number,
-        lambda: remove_edit(
-            actor=request.user, change_id=number, key=request.POST.get("key", ""), now=timezone.now()
-        ),
+        lambda: remove_edit(actor=request.user, change_id=number, key=request.POST.get("key", ""), now=timezone.now()),
         "Taken out of the change.",
     )
 
@@ -287,4 +286,3 @@ def _moment(text: str) -> datetime | None:
     except ValueError:
         return None
     return value.replace(tzinfo=UTC) if value.tzinfo is None else value
-

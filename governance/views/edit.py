@@ -1,4 +1,4 @@
-"""Proposing: a new item, a revision, a retirement, a return to an older version; every path makes or extends a change."""
+"""Proposing: a new item, a revision, a retirement, a return to an older version; each makes or extends a change."""
 
 from __future__ import annotations
 
@@ -75,7 +75,9 @@ def edit_item(request: PageRequest, domain: str, slug: str) -> HttpResponse:
     base = _base(item, request.POST)
     payload = read_payload(request.POST, item.kind, base)
     form = _form(request, item.kind, payload)
-    form.base_version = _integer(request.POST.get("base_version")) or item.current_version.number
+    # Saving over a newer version is a button of its own, which says that it was read.
+    read = _integer(request.POST.get("over")) or _integer(request.POST.get("base_version"))
+    form.base_version = read or item.current_version.number
     if (again := _without_saving(request, form, item=item)) is not None:
         return again
     change, edit = _draft_edit(request, item, form.change_id)
@@ -189,7 +191,7 @@ def preview(request: PageRequest) -> HttpResponse:
 def keys(request: PageRequest) -> HttpResponse:
     """Keys of items that match what is being typed, as options of a list."""
     typed = next((value for name, value in request.GET.items() if name.endswith("key") or name == "replaced_by"), "")
-    words = typed.replace("\x00", "").strip()[:100]
+    words = str(typed).replace("\x00", "").strip()[:100]
     visible = ContextItem.objects.visible_to(request.principal).not_retired()
     found = visible.filter(title__icontains=words) | visible.filter(key__icontains=words)
     return render(request, "governance/_keys.html", {"items": found.order_by("key")[:KEYS_SUGGESTED] if words else ()})
@@ -215,7 +217,7 @@ def _draft_edit(request: PageRequest, item: ContextItem, change_id: int | None) 
 
 def _base(item: ContextItem, posted: QueryDict) -> dict[str, Any]:
     number = _integer(posted.get("base_version"))
-    version = ContextVersion.objects.filter(item=item, number=number).first() or item.current_version
+    version = ContextVersion.objects.filter(item=item, number=number or 0).first() or item.current_version
     return state_of(item, version) if version is not None else {}
 
 
@@ -315,7 +317,7 @@ def _other_drafts(request: PageRequest, item: ContextItem, but: int | None) -> l
     found = Change.objects.visible_to(request.principal).filter(
         state__in=ChangeState.open_states(), edits__key=item.key
     )
-    return list(found.exclude(pk=but).select_related("author").distinct()[:5])
+    return list(found.exclude(pk=but or 0).select_related("author").distinct()[:5])
 
 
 def _domains_to_author_in(request: PageRequest) -> list[Domain]:
