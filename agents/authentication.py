@@ -36,10 +36,11 @@ SELECT key.id, key.secret_sha256, key.scopes,
                  UNION
                  SELECT below.id FROM context_domain below JOIN reach ON below.parent_id = reach.id
              ) SELECT id FROM reach),
-       (SELECT jsonb_object_agg(contract.slug, contract.current_version_id)
+       (SELECT jsonb_object_agg(contract.slug, jsonb_build_array(version.id, version.digest))
         FROM agents_agent_contracts assigned
         JOIN agents_contextcontract contract ON contract.id = assigned.contextcontract_id
-        WHERE assigned.agent_id = agent.id AND contract.current_version_id IS NOT NULL)
+        JOIN agents_contractversion version ON version.id = contract.current_version_id
+        WHERE assigned.agent_id = agent.id)
 FROM agents_agentkey key JOIN agents_agent agent ON agent.id = key.agent_id
 WHERE key.prefix = %(prefix)s
 """
@@ -95,7 +96,7 @@ class ScopeMissing(NotPermitted):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuthenticatedAgent:
-    """An agent that presented a valid key. `contracts` maps the slug of each contract it holds to its version in force.
+    """An agent that presented a valid key. `contracts` maps the slug of each it holds to its version's id and digest.
 
     `is_authenticated` and its like are what Django and DRF ask of a user; an agent is never one.
     """
@@ -105,7 +106,7 @@ class AuthenticatedAgent:
     key_id: int
     key_prefix: str
     scopes: frozenset[str]
-    contracts: Mapping[str, int]
+    contracts: Mapping[str, tuple[int, str]]
     is_authenticated: bool = True
     is_anonymous: bool = False
     is_active: bool = True

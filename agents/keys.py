@@ -147,9 +147,7 @@ def _require_rights(actor: User, agent: Agent, *, to_end: bool = False) -> Princ
     """An administrator or the agent's owner, and nobody who could read more through the key than without."""
     principal = principal_for(actor)
     if not (principal.has_role(Role.ADMINISTRATOR) or (actor.is_active and actor.pk == agent.owner_id)):
-        raise NotPermitted(
-            "Only an administrator or the agent's owner handles its keys.", fix="Ask the agent's owner."
-        )
+        raise NotPermitted("Only an administrator or the agent's owner handles its keys.", fix="Ask the agent's owner.")
     if not to_end and principal.clearance < agent.clearance:
         raise NotPermitted(
             "The agent's clearance is above yours.",
@@ -160,9 +158,7 @@ def _require_rights(actor: User, agent: Agent, *, to_end: bool = False) -> Princ
     return principal
 
 
-def _record(
-    *, actor: Principal, key: AgentKey, action: str, replaces: AgentKey | None = None, now: datetime
-) -> None:
+def _record(*, actor: Principal, key: AgentKey, action: str, replaces: AgentKey | None = None, now: datetime) -> None:
     data = {"agent": key.agent.slug, "name": key.name, "scopes": list(key.scopes), "expires_at": iso(key.expires_at)}
     if replaces is not None and replaces.grace_until is not None:
         data |= {"replaces": replaces.prefix, "grace_until": iso(replaces.grace_until)}

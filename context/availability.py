@@ -29,6 +29,7 @@ class Chosen:
     number: int
     digest: str
     title: str
+    published_at: datetime
     valid_until: datetime | None
     lease_until: datetime | None
 
@@ -40,12 +41,15 @@ class PassedOver:
     requirement: Requirement
     key: str
     code: GapCode | Literal["at_most"]
-    version_id: int | None
+    version: Chosen | None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Availability:
-    """What is available at the moment `at`, in the order of the requirements."""
+    """What is available at the moment `at`, in the order of the requirements.
+
+    A gap is a requirement of which less is available than its minimum; what there is of it is chosen all the same.
+    """
 
     at: datetime
     chosen: tuple[Chosen, ...]
@@ -100,19 +104,20 @@ def _judge(
                 bad.append((candidate, code))
         if len(good) < requirement.minimum:
             unmet.append((requirement, bad))
-            passed_over += [
-                PassedOver(requirement=requirement, key=each.key, code="missing", version_id=each.version_id)
-                for each in good
-            ]
-        else:
-            chosen += good[: requirement.at_most]
-            passed_over += [
-                PassedOver(requirement=requirement, key=each.key, code="at_most", version_id=each.version_id)
-                for each in good[requirement.at_most :]
-            ]
+        chosen += good[: requirement.at_most]
         passed_over += [
-            PassedOver(requirement=requirement, key=each.key, code=code, version_id=each.version_id)
+            PassedOver(requirement=requirement, key=each.key, code="at_most", version=each)
+            for each in good[requirement.at_most :]
+        ]
+        passed_over += [
+            PassedOver(
+                requirement=requirement,
+                key=each.key,
+                code=code,
+                version=_chosen(each, requirement) if each.version_id is not None else None,
+            )
             for each, code in bad
+            if code != "missing"
         ]
     gaps = _explain(unmet) if unmet else ()
     return Availability(at=at, chosen=tuple(chosen), gaps=tuple(gaps), passed_over=tuple(passed_over))
@@ -150,6 +155,7 @@ def _chosen(candidate: Candidate, requirement: Requirement) -> Chosen:
         number=candidate.number,
         digest=candidate.digest,
         title=candidate.title,
+        published_at=candidate.published_at,
         valid_until=valid_until,
         lease_until=min(ends, default=None),
     )
@@ -168,9 +174,7 @@ def _explain(unmet: Sequence[tuple[Requirement, Sequence[tuple[Candidate, GapCod
     for requirement, item, code in nearest:
         owner = named.get(item.owner_id) if item is not None else None
         fix = _fix_of_missing(requirement) if item is None else _fix(requirement, item, code, owner)
-        gaps.append(
-            Gap(requirement=requirement.name, code=code, owner=owner, fix=fix, required=requirement.required)
-        )
+        gaps.append(Gap(requirement=requirement.name, code=code, owner=owner, fix=fix, required=requirement.required))
     return gaps
 
 

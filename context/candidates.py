@@ -117,9 +117,7 @@ LEFT JOIN context_contextitem item ON item.key = ANY (%(keys)s::text[]) AND {vis
 """
 
 
-def selection(
-    requirements: Sequence[tuple[int, Requirement]], *, as_of: bool
-) -> tuple[str, dict[str, Any]]:
+def selection(requirements: Sequence[tuple[int, Requirement]], *, as_of: bool) -> tuple[str, dict[str, Any]]:
     """One statement for all requirements by kind, domain or tag, and its parameters beside at and `reader(…)`."""
     shapes: list[tuple[bool, bool, bool]] = []
     values: dict[str, Any] = {}

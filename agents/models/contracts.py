@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 from django.db import models
 from django.db.models import Q
@@ -12,6 +12,9 @@ from agents.models.registry import DIGEST_PATTERN
 from context.models.domains import SLUG_PATTERN
 from context.tokens import DEFAULT_TOKENIZER
 
+if TYPE_CHECKING:
+    from context.access import Principal
+
 
 class WhenIncomplete(models.TextChoices):
     """What a bundle request answers when a required requirement is not met."""
@@ -19,6 +22,16 @@ class WhenIncomplete(models.TextChoices):
     REFUSE = "refuse", "Refuse"
     SERVE_WITH_GAPS = "serve_with_gaps", "Serve with gaps"
     ESCALATE = "escalate", "Refuse and ask a person"
+
+
+class ContextContractQuerySet(models.QuerySet["ContextContract"]):
+    def visible_to(self, principal: Principal) -> Self:
+        """An agent's own; for people those of their agents and their own; all for who administers or audits."""
+        if principal.kind == "agent":
+            return self.filter(agents=principal.id)
+        if principal.kind == "system" or principal.has_role("administrator") or principal.has_role("auditor"):
+            return self
+        return self.filter(Q(owner=principal.id) | Q(agents__owner=principal.id)).distinct()
 
 
 class ContextContract(models.Model):
@@ -33,6 +46,8 @@ class ContextContract(models.Model):
     )
     created_at = models.DateTimeField()
     history: ClassVar[HistoricalRecords] = HistoricalRecords()
+
+    objects = ContextContractQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
@@ -57,9 +72,7 @@ class ContractVersion(models.Model):
     token_budget = models.PositiveIntegerField()
     tokenizer = models.CharField(max_length=40, default=DEFAULT_TOKENIZER)
     most_matches = models.PositiveSmallIntegerField(default=8)
-    when_incomplete = models.CharField(
-        max_length=16, choices=WhenIncomplete.choices, default=WhenIncomplete.REFUSE
-    )
+    when_incomplete = models.CharField(max_length=16, choices=WhenIncomplete.choices, default=WhenIncomplete.REFUSE)
     task_schema = models.JSONField(null=True, blank=True)
     output_schema = models.JSONField(null=True, blank=True)
     output_checks = models.JSONField(default=list, blank=True)

@@ -1,0 +1,23 @@
+"""The addresses of the agents floor under /api/v1/; must not hold views."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, re_path
+
+from agents import api
+
+urlpatterns: list[URLPattern] = [
+    re_path(r"^bundles/$", api.described_by(api.bundles, api.BundlesDescribed), name="api-bundles"),
+    re_path(
+        r"^bundles/(?P<digest>[0-9a-f]{64})/$",
+        api.described_by(api.bundle, api.BundleDescribed),
+        name="api-bundle",
+    ),
+    re_path(r"^contracts/$", api.ContractListView.as_view(), name="api-contracts"),
+    re_path(r"^contracts/(?P<slug>[a-z0-9-]{1,60})/$", api.ContractView.as_view(), name="api-contract"),
+    re_path(
+        r"^contracts/(?P<slug>[a-z0-9-]{1,60})/availability/$",
+        api.ContractAvailabilityView.as_view(),
+        name="api-contract-availability",
+    ),
+]

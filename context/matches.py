@@ -1,0 +1,78 @@
+"""The best further passages for a question, each judged again for access and force; must not rank (search.py does)."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import datetime
+
+from context.access import Principal
+from context.entries import Place
+from context.search import search
+from context.statements import rows
+from context.visibility import reader, visible, was_permitted
+
+# Hits in texts that are in the bundle already are left out, so more are asked for than are wanted.
+MOST_ASKED_FOR = 60
+
+
+def matches(
+    *,
+    principal: Principal,
+    query: str,
+    limit: int,
+    at: datetime,
+    as_of: datetime | None,
+    already: Collection[str],
+) -> list[Place]:
+    """At most `limit` passages, best first, of items that are not `already` there. One statement beside the search."""
+    if limit <= 0 or not query.strip():
+        return []
+    wanted = min(limit + len(already), MOST_ASKED_FOR)
+    hits = search(principal=principal, query=query, limit=wanted, at=at).hits
+    fresh = [hit for hit in hits if hit.key not in already]
+    if not fresh:
+        return []
+    statement = _STATEMENT_THEN if as_of is not None else _STATEMENT_NOW
+    parameters = {**reader(principal), "at": at, "ids": sorted({hit.version_id for hit in fresh})}
+    known = {row[0]: row for row in rows(statement, parameters)}
+    places = []
+    for hit in fresh:
+        if hit.version_id not in known:
+            continue
+        version_id, key, kind, sensitivity, number, digest, title, published_at, valid_until = known[hit.version_id]
+        places.append(
+            Place(
+                version_id=version_id,
+                key=key,
+                kind=kind,
+                sensitivity=sensitivity,
+                number=number,
+                digest=digest,
+                title=title,
+                published_at=published_at,
+                valid_until=valid_until,
+                why="match",
+                anchor=hit.anchor,
+                heading_path=hit.heading_path,
+                passage=hit.text,
+            )
+        )
+    return places[:limit]
+
+
+def _statement(*, as_of: bool) -> str:
+    return f"""
+SELECT version.id, item.key, kind.slug, item.sensitivity, version.number, version.digest, version.title,
+       version.published_at, least(version.valid_to, version.superseded_at)
+FROM context_contextversion version
+JOIN context_contextitem item ON item.id = version.item_id
+JOIN context_kind kind ON kind.id = item.kind_id
+WHERE version.id = ANY (%(ids)s::bigint[]) AND {visible("item")}
+AND version.published_at <= %(at)s AND version.valid_from <= %(at)s
+AND (version.valid_to IS NULL OR version.valid_to > %(at)s)
+AND (version.superseded_at IS NULL OR version.superseded_at > %(at)s)
+{f"AND {was_permitted('item', 'version')}" if as_of else ""}
+"""
+
+
+_STATEMENT_NOW, _STATEMENT_THEN = _statement(as_of=False), _statement(as_of=True)
