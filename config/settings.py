@@ -89,6 +89,8 @@ DATABASES = {
 _POOL_SIZE = env.integer("DATABASE_POOL_SIZE", 0, minimum=0)
 if _POOL_SIZE:
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _POOL_SIZE, "timeout": 10}
+# The vector index goes on looking where access filters took away what it found first (context/search.py).
+DATABASES["default"]["OPTIONS"].setdefault("options", "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100")
 # A connection that died with a restarted PostgreSQL is noticed before a request uses it.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASE_WEB_ROLE = env.text("DATABASE_WEB_ROLE", "plumbline_web")
@@ -235,6 +237,7 @@ LOGGING = {
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
         "config.api.authentication.PersonalTokenAuthentication",
+        "agents.authentication.AgentKeyAuthentication",
         "config.api.authentication.SessionAuthentication",
     ],
     "DEFAULT_PERMISSION_CLASSES": ["config.api.permissions.IsKnownCaller"],

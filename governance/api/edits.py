@@ -1,0 +1,107 @@
+"""The edits of a draft over HTTP; must hold no rule."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+
+from config.api.described import CURSOR, IF_MATCH, LIMIT, answers
+from config.api.fields import take
+from config.api.pages import read_page
+from config.api.rendering import rendered
+from config.api.views import json_response
+from governance.api.base import ChangeView
+from governance.changes import put_edit, remove_edit
+from governance.reading import edits_of, read_edit
+from governance.serializers.changes import ChangeSerializer, NothingInput
+from governance.serializers.edits import (
+    EditItemInput,
+    EditPageSerializer,
+    EditSerializer,
+    PutEditInput,
+    edit_input,
+)
+
+
+class EditListView(ChangeView):
+    """The edits of a change, each with the whole state it proposes."""
+
+    parameters = ("limit", "cursor")
+
+    @extend_schema(
+        operation_id="list_edits",
+        summary="List the edits of a change",
+        parameters=[LIMIT, CURSOR],
+        responses=answers(EditPageSerializer),
+    )
+    def get(self, request: Request, change_id: int) -> HttpResponse:
+        found = edits_of(principal=self.principal, change_id=change_id)
+        page = read_page(found, request=self.http_request, parameters=self.query, by="id")
+        return json_response(page.rendered(lambda edit: rendered(EditSerializer(edit))))
+
+    @extend_schema(
+        operation_id="add_edit",
+        summary="Add an edit",
+        description="Replaces the edit of the same item. What was approved is void, and the change a draft again.",
+        parameters=[IF_MATCH],
+        request=EditItemInput,
+        responses=answers(ChangeSerializer, status=201),
+    )
+    def post(self, request: Request, change_id: int) -> HttpResponse:
+        def effect() -> int:
+            expected = self.matched(change_id)
+            edit = edit_input(take(EditItemInput, self.body))
+            put_edit(actor=self.actor, change_id=change_id, edit=edit, now=self.now, expected_row_version=expected)
+            return change_id
+
+        return self.change_once(effect, status=201)
+
+
+class EditView(ChangeView):
+    """The edit of one item in a change."""
+
+    @extend_schema(operation_id="read_edit", summary="Read an edit", responses=answers(EditSerializer))
+    def get(self, request: Request, change_id: int, domain: str, slug: str) -> HttpResponse:
+        edit = read_edit(principal=self.principal, change_id=change_id, key=f"{domain}/{slug}")
+        return self.cacheable(rendered(EditSerializer(edit)))
+
+    @extend_schema(
+        operation_id="put_edit",
+        summary="Set the edit of an item",
+        description="What was approved is void, and the change a draft again.",
+        parameters=[IF_MATCH],
+        request=PutEditInput,
+        responses=answers(ChangeSerializer),
+    )
+    def put(self, request: Request, change_id: int, domain: str, slug: str) -> HttpResponse:
+        def effect() -> int:
+            expected = self.matched(change_id)
+            edit = edit_input(take(PutEditInput, self.body), key=f"{domain}/{slug}")
+            put_edit(actor=self.actor, change_id=change_id, edit=edit, now=self.now, expected_row_version=expected)
+            return change_id
+
+        return self.change_once(effect)
+
+    @extend_schema(
+        operation_id="remove_edit",
+        summary="Take an item out of a change",
+        description="What was approved is void, and the change a draft again.",
+        parameters=[IF_MATCH],
+        request=None,
+        responses=answers(ChangeSerializer),
+    )
+    def delete(self, request: Request, change_id: int, domain: str, slug: str) -> HttpResponse:
+        def effect() -> int:
+            expected = self.matched(change_id)
+            take(NothingInput, self.body)
+            remove_edit(
+                actor=self.actor,
+                change_id=change_id,
+                key=f"{domain}/{slug}",
+                now=self.now,
+                expected_row_version=expected,
+            )
+            return change_id
+
+        return self.change_once(effect)

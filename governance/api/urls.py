@@ -1,0 +1,34 @@
+"""The addresses of the governance floor under /api/v1/; must not hold views."""
+
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from governance.api.audit import EventListView, ExportView, VerifyView
+from governance.api.changes import ChangeDetailView, ChangeDiffView, ChangeImpactView, ChangeListView
+from governance.api.edits import EditListView, EditView
+from governance.api.steps import PublishView, ReopenView, RevertView, ReviewView, SubmitView, WithdrawView
+from governance.api.verification import VerifyItemsView
+
+# An address that cannot be a change or a key falls through to the one answer for what is not there.
+CHANGE = "changes/<int:change_id>/"
+KEY = "<slug:domain>/<slug:slug>/"
+
+urlpatterns: list[URLPattern] = [
+    path("context/items/verify/", VerifyItemsView.as_view()),
+    path("changes/", ChangeListView.as_view()),
+    path(f"{CHANGE}", ChangeDetailView.as_view()),
+    path(f"{CHANGE}diff/", ChangeDiffView.as_view()),
+    path(f"{CHANGE}impact/", ChangeImpactView.as_view()),
+    path(f"{CHANGE}edits/", EditListView.as_view()),
+    path(f"{CHANGE}edits/{KEY}", EditView.as_view()),
+    path(f"{CHANGE}submit/", SubmitView.as_view()),
+    path(f"{CHANGE}reviews/", ReviewView.as_view()),
+    path(f"{CHANGE}publish/", PublishView.as_view()),
+    path(f"{CHANGE}withdraw/", WithdrawView.as_view()),
+    path(f"{CHANGE}reopen/", ReopenView.as_view()),
+    path(f"{CHANGE}revert/", RevertView.as_view()),
+    path("audit/events/", EventListView.as_view()),
+    path("audit/verify/", VerifyView.as_view()),
+    path("audit/export/", ExportView.as_view()),
+]

@@ -1,0 +1,74 @@
+"""Reads the ledger for those who audit; must not append to it or verify it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db.models import Q, QuerySet
+
+from context.access import Principal
+from context.errors import NotPermitted
+from context.models import User
+from governance.audit.verification import Verdict, verify_chain
+from governance.models import AuditEvent
+
+STREAMED_AT_ONCE = 2_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EventFilters:
+    """Which events are asked for; what is empty is not filtered by.
+
+    `actor` is a label or a user name, `action` a whole name or its beginning up to a dot, `subject` an id or
+    `type:id`; `since` is included, `until` is not.
+    """
+
+    actor: str = ""
+    action: str = ""
+    subject: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+def events_of(*, principal: Principal, filters: EventFilters) -> QuerySet[AuditEvent]:
+    """The events asked for, for an auditor or administrator; NotPermitted for anyone else."""
+    require_auditor(principal)
+    events = AuditEvent.objects.visible_to(principal)
+    if filters.actor:
+        named = Q(actor_kind="person", actor_id__in=_people(filters.actor))
+        events = events.filter(Q(actor_label=filters.actor) | named)
+    if filters.action:
+        events = events.filter(Q(action=filters.action) | Q(action__startswith=f"{filters.action.rstrip('.')}."))
+    if filters.subject:
+        kind, _, identity = filters.subject.partition(":")
+        typed = Q(subject_type=kind, subject_id=identity) if identity else Q(pk__in=[])
+        events = events.filter(Q(subject_id=filters.subject) | typed)
+    if filters.since is not None:
+        events = events.filter(at__gte=filters.since)
+    if filters.until is not None:
+        events = events.filter(at__lt=filters.until)
+    return events
+
+
+def stream_events(*, principal: Principal, filters: EventFilters) -> Iterator[AuditEvent]:
+    """The events asked for, oldest first, up to the head as it is now; memory does not grow with the ledger."""
+    events = events_of(principal=principal, filters=filters)
+    head = AuditEvent.objects.order_by("-sequence").values_list("sequence", flat=True).first() or 0
+    return events.filter(sequence__lte=head).order_by("sequence").iterator(chunk_size=STREAMED_AT_ONCE)
+
+
+def verify_ledger(*, principal: Principal) -> Verdict:
+    """Recompute the whole chain, for an auditor or administrator."""
+    require_auditor(principal)
+    return verify_chain()
+
+
+def require_auditor(principal: Principal) -> None:
+    if not (principal.kind == "system" or principal.has_role("auditor") or principal.has_role("administrator")):
+        raise NotPermitted("The audit ledger is for auditors.", fix="Ask an administrator for the role of auditor.")
+
+
+def _people(username: str) -> list[int]:
+    return list(User.objects.filter(username=username).values_list("pk", flat=True))

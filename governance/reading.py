@@ -1,0 +1,94 @@
+"""Reads changes for those who may see them: lists, their edits, and what each edit changes; must not write."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet
+
+from context.access import Principal
+from context.diffs import TextDiff, diff_text
+from context.errors import NotFound
+from governance.changes import get_change
+from governance.models import Change, Edit, Operation
+from governance.proposals import FieldDifference, differences
+from governance.summaries import base_states
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChangeFilters:
+    """Which changes are asked for; what is empty is not filtered by. `key` is of an item that the change edits."""
+
+    state: str = ""
+    author: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class EditComparison:
+    """What one edit changes against the version it was made on; a retirement changes no field."""
+
+    edit: Edit
+    body: TextDiff
+    fields: tuple[FieldDifference, ...]
+
+
+def changes_of(*, principal: Principal, filters: ChangeFilters) -> QuerySet[Change]:
+    """The changes that the principal may see, with the number of their edits. One query when read."""
+    changes = Change.objects.visible_to(principal)
+    if filters.state:
+        changes = changes.filter(state=filters.state)
+    if filters.author:
+        changes = changes.filter(author__username=filters.author)
+    if filters.key:
+        changes = changes.filter(Exists(Edit.objects.filter(change=OuterRef("pk"), key=filters.key)))
+    return changes.select_related("author", "published_by").annotate(edits_count=Count("edits"))
+
+
+def read_change(*, principal: Principal, change_id: int) -> Change:
+    """The change with its people, its reviews and the keys it edits. Five queries, however many edits it has."""
+    change = (
+        Change.objects.visible_to(principal)
+        .select_related("author", "published_by", "scheduled_by")
+        .prefetch_related(
+            "editors", "reviews__reviewer", Prefetch("edits", queryset=Edit.objects.only("change", "key"))
+        )
+        .filter(pk=change_id)
+        .first()
+    )
+    if change is None:
+        raise NotFound(f"There is no change {change_id}.")
+    return change
+
+
+def edits_of(*, principal: Principal, change_id: int) -> QuerySet[Edit]:
+    """The edits of a visible change."""
+    change = get_change(principal=principal, change_id=change_id)
+    return change.edits.select_related("kind", "domain", "item", "edited_by")
+
+
+def read_edit(*, principal: Principal, change_id: int, key: str) -> Edit:
+    """The edit of one item."""
+    edit = edits_of(principal=principal, change_id=change_id).filter(key=key).first()
+    if edit is None:
+        raise NotFound(f"Change {change_id} has no edit of that item.")
+    return edit
+
+
+def compare_edits(edits: Sequence[Edit]) -> list[EditComparison]:
+    """What each edit changes. One query for all the versions they were made on."""
+    bases = base_states([edit for edit in edits if edit.operation != Operation.CREATE])
+    return [_compare(edit, bases.get(edit.pk)) for edit in edits]
+
+
+def _compare(edit: Edit, base: dict[str, object] | None) -> EditComparison:
+    if edit.operation == Operation.RETIRE:
+        return EditComparison(edit=edit, body=diff_text("", ""), fields=())
+    before = str((base or {}).get("body") or "")
+    found = differences(base, edit.payload)
+    return EditComparison(
+        edit=edit,
+        body=diff_text(before, str(edit.payload.get("body") or "")),
+        fields=tuple(difference for difference in found if difference.field != "body"),
+    )

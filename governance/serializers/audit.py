@@ -1,0 +1,84 @@
+"""Audit events as they are shown and exported, with all that their hash covers; must hold no rule."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rest_framework import serializers
+
+from context.digests import iso
+from governance.audit.verification import Verdict
+from governance.models import AuditEvent
+
+
+class ActorSerializer(serializers.Serializer[AuditEvent]):
+    kind = serializers.CharField(source="actor_kind")
+    id = serializers.IntegerField(source="actor_id")
+    label = serializers.CharField(source="actor_label")
+
+
+class SubjectSerializer(serializers.Serializer[AuditEvent]):
+    type = serializers.CharField(source="subject_type")
+    id = serializers.CharField(source="subject_id")
+    label = serializers.CharField(source="subject_label")
+
+
+class AuditEventSerializer(serializers.Serializer[AuditEvent]):
+    """One event. `before` and `after` are digests; `previous_hash` is the hash of the event before it."""
+
+    sequence = serializers.IntegerField()
+    at = serializers.DateTimeField(help_text="When it was done.")
+    recorded_at = serializers.DateTimeField(help_text="The database's clock when it was appended.")
+    actor = ActorSerializer(source="*")
+    action = serializers.CharField()
+    subject = SubjectSerializer(source="*")
+    sensitivity = serializers.IntegerField()
+    request_id = serializers.CharField(allow_blank=True)
+    before = serializers.CharField(source="before_digest", allow_blank=True)
+    after = serializers.CharField(source="after_digest", allow_blank=True)
+    data = serializers.DictField()  # type: ignore[assignment]  # JSON has a field of that name
+    payload_digest = serializers.CharField()
+    previous_hash = serializers.CharField()
+    hash = serializers.CharField()
+
+
+class AuditEventPageSerializer(serializers.Serializer[Any]):
+    results = AuditEventSerializer(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class VerdictSerializer(serializers.Serializer[Verdict]):
+    """What a check of the whole chain found; `broken_sequence` names the first event that does not hold."""
+
+    holds = serializers.BooleanField()
+    checked = serializers.IntegerField()
+    head_sequence = serializers.IntegerField()
+    head_hash = serializers.CharField()
+    broken_sequence = serializers.IntegerField(allow_null=True)
+    reason = serializers.CharField(allow_null=True)
+    seconds = serializers.FloatField()
+
+
+def exported(event: AuditEvent) -> dict[str, Any]:
+    """One line of an export: everything from which the two hashes of an event can be computed again.
+
+    The moments have the form that stands in the ledger's canonical JSON.
+    """
+    return {
+        "sequence": event.sequence,
+        "at": iso(event.at),
+        "recorded_at": iso(event.recorded_at),
+        "actor": {"kind": event.actor_kind, "id": event.actor_id, "label": event.actor_label},
+        "action": event.action,
+        "subject": {"type": event.subject_type, "id": event.subject_id, "label": event.subject_label},
+        "sensitivity": event.sensitivity,
+        "request_id": event.request_id,
+        "before": event.before_digest,
+        "after": event.after_digest,
+        "data": event.data,
+        "salt": event.salt,
+        "payload": event.payload_digest,
+        "previous": event.previous_hash,
+        "hash": event.hash,
+    }
