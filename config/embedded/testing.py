@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -27,6 +28,7 @@ def run(argv: Sequence[str]) -> int:
         return run_pytest(arguments, environment={})
     home = open_home(Path(tempfile.mkdtemp(prefix="plumbline-test-")))
     server = PrivatePostgres(home, options=FAST)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with step("preparing database"):
             server.make_cluster()
