@@ -14,6 +14,8 @@ APPEND_ONLY = (
     "governance_ratification",
     "governance_auditevent",
     "governance_review",
+    "governance_checkpoint",
+    "governance_auditredaction",
     "agents_receipt",
     "agents_refusal",
     "agents_contractversion",
@@ -24,6 +26,7 @@ NEVER_DELETED = (
     "context_contextitem",
     "governance_change",
     "governance_change_editors",
+    "governance_legalhold",
     "agents_agentkey",
 )
 
