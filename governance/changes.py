@@ -16,7 +16,7 @@ from context.models import ContextItem, ContextVersion, Sensitivity, User
 from governance.audit import ledger
 from governance.models import Change, ChangeState, Edit, Operation
 from governance.permissions import may_author, require_author
-from governance.policies import demands_of
+from governance.policies import Demand, demands_of
 from governance.proposals import (
     FieldDifference,
     Payload,
@@ -216,12 +216,12 @@ def submit_change(*, actor: User, change_id: int, now: datetime, expected_row_ve
         _require_editor(change, principal)
         if change.state != ChangeState.DRAFT:
             raise Conflict(f"Change {change.pk} is {change.get_state_display().lower()}, not a draft.", field="state")
-        edits = list(change.edits.select_related("item__current_version", "item__domain", "kind", "domain__parent"))
+        edits = loaded_edits(change)
         if not edits:
             raise Conflict(f"Change {change.pk} has no edits.", field="edits", fix="Add an edit first.")
         check_bases(edits)
         demands = demands_of(edits)
-        change.digest = change_digest(change, edits)
+        change.digest = change_digest(change, edits, demands)
         change.approvals_required = max(demand.people_required for demand in demands)
         change.state = ChangeState.IN_REVIEW
         change.submitted_at = now
@@ -271,14 +271,15 @@ def reopen_change(*, actor: User, change_id: int, now: datetime) -> Change:
     return change
 
 
-def change_digest(change: Change, edits: Sequence[Edit]) -> str:
-    """SHA-256 over everything the change would do, and how often its content was edited."""
+def change_digest(change: Change, edits: Sequence[Edit], demands: Sequence[Demand]) -> str:
+    """SHA-256 over everything the change would do, how often it was edited, and the policies it is approved under."""
     return digest_of(
         {
             "change": change.pk,
             "title": change.title,
             "reason": change.reason,
             "revision": change.revision,
+            "policies": sorted({demand.policy_digest for demand in demands}),
             "edits": [
                 {
                     "operation": edit.operation,
@@ -305,6 +306,15 @@ def base_state(edit: Edit) -> Payload | None:
         return None
     version = ContextVersion.objects.get(item=edit.item, number=edit.base_version)
     return state_of(edit.item, version)
+
+
+def loaded_edits(change: Change) -> list[Edit]:
+    """The change's edits with all that policies and publication ask of them. One query."""
+    return list(
+        change.edits.select_related(
+            "kind", "domain__parent", "owner", "item__kind", "item__domain__parent", "item__current_version"
+        )
+    )
 
 
 def check_bases(edits: Sequence[Edit]) -> None:

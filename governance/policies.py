@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from context.access import Principal
+from context.digests import digest_of
 from context.models import Domain, Kind, Role, Sensitivity, User
 from context.models.domains import ancestors
 from governance.models import ApprovalPolicy, ApprovalStage, ApproverRule, Decision, Edit, Review
@@ -57,6 +58,7 @@ class Demand:
 
     policy_id: int
     policy_name: str
+    policy_digest: str
     domain_name: str
     why: str
     keys: tuple[str, ...]
@@ -138,6 +140,7 @@ def demands_of(edits: Sequence[Edit]) -> list[Demand]:
         Demand(
             policy_id=policy.pk,
             policy_name=policy.name,
+            policy_digest=policy_digest(policy),
             domain_name=domain.name,
             why=why,
             keys=tuple(sorted(keys)),
@@ -145,6 +148,29 @@ def demands_of(edits: Sequence[Edit]) -> list[Demand]:
         )
         for (_, _, owner_id), (policy, domain, why, keys) in sorted(grouped.items(), key=lambda each: str(each[0]))
     ]
+
+
+def policy_digest(policy: ApprovalPolicy) -> str:
+    """SHA-256 over what the policy asks, stage by stage: part of what is approved, so that a later policy voids it."""
+    return digest_of(
+        {
+            "policy": policy.pk,
+            "kind": policy.kind_id,
+            "domain": policy.domain_id,
+            "sensitivity": policy.sensitivity,
+            "stages": [
+                {
+                    "order": stage.order,
+                    "approvers": stage.approvers,
+                    "group": stage.group_id,
+                    "person": stage.person_id,
+                    "role": stage.role,
+                    "people_required": stage.people_required,
+                }
+                for stage in policy.stages.all()
+            ],
+        }
+    )
 
 
 def progress_of(demands: Sequence[Demand], reviews: Iterable[Review], digest: str) -> list[DemandProgress]:

@@ -7,14 +7,16 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
+from context import signing
 from context.access import Principal, principal_for
 from context.digests import check_storable
 from context.errors import Conflict, InvalidInput, NotPermitted
 from context.models import User
 from governance.audit import ledger
-from governance.changes import append_event, back_to_draft, lock_change, subject_of, touch
-from governance.models import Change, ChangeState, Decision, Edit, Review
+from governance.changes import append_event, back_to_draft, loaded_edits, lock_change, subject_of, touch
+from governance.models import Change, ChangeState, Decision, Review
 from governance.policies import DemandProgress, demands_of, progress_of
+from governance.receipts import receipt_for, signature_of
 
 LONGEST_COMMENT = 10_000
 
@@ -36,7 +38,7 @@ class MayReview:
 
 def approval_progress(change: Change) -> list[DemandProgress]:
     """What each policy still asks of the change. A handful of queries."""
-    edits = _edits(change)
+    edits = loaded_edits(change)
     return progress_of(demands_of(edits), change.reviews.all(), change.digest) if edits else []
 
 
@@ -106,7 +108,7 @@ def _review(
             "Say what is wrong, so that the author can mend it.", field="comment", fix="Write a comment."
         )
     change = lock_change(principal=principal, change_id=change_id)
-    edits = _edits(change)
+    edits = loaded_edits(change)
     demands = demands_of(edits)
     progress = progress_of(demands, change.reviews.all(), change.digest)
     verdict = may_review(change, principal, progress)
@@ -122,6 +124,8 @@ def _review(
             fix="Read it again and decide on the new digest.",
         )
     tokens = [stage.token for demand in demands for stage in demand.stages if stage.admits(principal)]
+    comment = comment.strip()
+    receipt = receipt_for(change=change, reviewer=actor, decision=decision, comment=comment, demands=demands, now=now)
     try:
         with transaction.atomic():
             review = Review.objects.create(
@@ -129,10 +133,13 @@ def _review(
                 reviewer=actor,
                 reviewer_label=actor.display_name,
                 decision=decision,
-                comment=comment.strip(),
+                comment=comment,
                 digest=digest,
                 stages=tokens,
                 created_at=now,
+                receipt=receipt,
+                signature=signature_of(receipt),
+                key_id=signing.key_id(),
             )
     except IntegrityError as error:
         raise Conflict("You have decided on this text already.", field="decision") from error
@@ -165,11 +172,3 @@ _PAST = {
     Decision.REJECT.value: "rejected",
     Decision.REQUEST_CHANGES.value: "changes_requested",
 }
-
-
-def _edits(change: Change) -> list[Edit]:
-    return list(
-        change.edits.select_related(
-            "kind", "domain__parent", "item__kind", "item__domain__parent", "item__current_version"
-        )
-    )

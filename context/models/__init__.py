@@ -6,6 +6,7 @@ from context.models.domains import Domain
 from context.models.idempotency import IdempotentRequest
 from context.models.items import ContextItem, visible_items
 from context.models.kinds import Kind
+from context.models.lexemes import LexemeCensus, LexemeCount
 from context.models.passages import Passage
 from context.models.people import PersonalToken, Role, RoleGrant, User
 from context.models.relations import Relation, RelationType
@@ -18,6 +19,8 @@ __all__ = [
     "Domain",
     "IdempotentRequest",
     "Kind",
+    "LexemeCensus",
+    "LexemeCount",
     "Passage",
     "PersonalToken",
     "Relation",

@@ -1,4 +1,4 @@
-"""Comments on a change, each anchored to a passage of one edit or to the change as a whole; must not decide anything."""
+"""Comments on a change, anchored to a passage of an edit or to the whole; must not decide anything."""
 
 from __future__ import annotations
 

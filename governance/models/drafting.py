@@ -1,4 +1,4 @@
-"""Work in progress that is nobody else's business yet: autosaved forms, and who has one open; never part of the record."""
+"""Work in progress: autosaved forms, and who has one open; never part of the record."""
 
 from __future__ import annotations
 

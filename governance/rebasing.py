@@ -1,0 +1,202 @@
+"""Rebasing an edit onto a newer version: what merges by itself, and each conflict for a person; must not guess."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from difflib import SequenceMatcher
+from typing import Any, Literal
+
+from context.access import principal_for
+from context.errors import Conflict, InvalidInput, NotFound
+from context.models import ContextVersion, User
+from governance.changes import EditInput, base_state, get_change, put_edit
+from governance.models import Edit, Operation
+from governance.proposals import FIELDS, Payload, state_of
+
+Choice = Literal["mine", "theirs", "both"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PassageConflict:
+    """One place that both changed. `place` is `body.<n>`, or a field such as `data.limits`; sides as they stand."""
+
+    place: str
+    base: Any
+    mine: Any
+    theirs: Any
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Merge:
+    """An edit set on a newer version. `payload` holds mine wherever `conflicts` is open."""
+
+    payload: Payload
+    conflicts: tuple[PassageConflict, ...]
+    onto_version: int
+    taken_over: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A run of passages: settled text, or the three sides of a conflict."""
+
+    text: list[str]
+    conflict: PassageConflict | None = None
+
+
+def plan_rebase(*, edit: Edit) -> Merge:
+    """What rebasing this edit onto its item's current version would give. Reads three versions, writes nothing."""
+    item = edit.item
+    base = base_state(edit)
+    if item is None or item.current_version is None or base is None or edit.operation != Operation.REVISE:
+        raise Conflict(f"{edit.key} has nothing to be rebased onto.", field="key", fix="Make the edit again.")
+    theirs = state_of(item, ContextVersion.objects.get(pk=item.current_version.pk))
+    return merge(base=base, mine=edit.payload, theirs=theirs, onto_version=item.current_version.number)
+
+
+def merge(*, base: Payload, mine: Payload, theirs: Payload, onto_version: int) -> Merge:
+    """Merge three states: a field or passage that one side alone changed is taken; both differently is a conflict."""
+    merged: Payload = {}
+    conflicts: list[PassageConflict] = []
+    taken: list[str] = []
+    for name in FIELDS:
+        if name == "body":
+            for piece in _merge_text(base["body"], mine["body"], theirs["body"]):
+                if piece.conflict is not None:
+                    conflicts.append(piece.conflict)
+                merged["body"] = merged.get("body", []) + piece.text
+            merged["body"] = "\n\n".join(merged.get("body", []))
+            if theirs["body"] != base["body"]:
+                taken.append("body")
+        elif name == "data":
+            merged["data"], found = _merge_fields("data.", base["data"], mine["data"], theirs["data"], taken)
+            conflicts += found
+        else:
+            one, found = _merge_fields("", {name: base[name]}, {name: mine[name]}, {name: theirs[name]}, taken)
+            merged[name] = one.get(name)
+            conflicts += found
+    return Merge(
+        payload=merged, conflicts=tuple(conflicts), onto_version=onto_version, taken_over=tuple(sorted(set(taken)))
+    )
+
+
+def rebase_edit(*, actor: User, change_id: int, key: str, choices: Mapping[str, Choice], now: datetime) -> Edit | None:
+    """Set the edit on the current version, with a choice for every conflict; what was approved is void.
+
+    Raises Conflict, naming the places, while one is undecided. Returns None where nothing is left to change.
+    """
+    change = get_change(principal=principal_for(actor), change_id=change_id)
+    edit = change.edits.select_related("item__current_version").filter(key=key).first()
+    if edit is None:
+        raise NotFound(f"Change {change.pk} has no edit of {key[:200]}.", field="key")
+    plan = plan_rebase(edit=edit)
+    unknown = sorted(set(choices) - {conflict.place for conflict in plan.conflicts})
+    if unknown or not set(choices.values()) <= {"mine", "theirs", "both"}:
+        raise InvalidInput("The choices do not fit the conflicts.", field="choices", fix="Read the conflicts again.")
+    open_places = [conflict.place for conflict in plan.conflicts if conflict.place not in choices]
+    if open_places:
+        raise Conflict(
+            f"{len(open_places)} conflicts of {key} are not decided.",
+            field="choices",
+            fix="Choose mine, theirs or both for each.",
+            places=open_places,
+        )
+    payload = _decided(plan, edit, choices)
+    revision = EditInput(operation="revise", key=key, payload=payload, base_version=plan.onto_version)
+    return put_edit(actor=actor, change_id=change_id, edit=revision, now=now)
+
+
+def _decided(plan: Merge, edit: Edit, choices: Mapping[str, Choice]) -> Payload:
+    base = base_state(edit)
+    if base is None or edit.item is None or edit.item.current_version is None:
+        raise Conflict(f"{edit.key} has nothing to be rebased onto.", field="key")
+    theirs = state_of(edit.item, edit.item.current_version)
+    payload = dict(plan.payload)
+    payload["data"] = dict(payload["data"])
+    for conflict in plan.conflicts:
+        choice = choices[conflict.place]
+        if conflict.place.startswith("body."):
+            continue
+        if choice == "both":
+            raise InvalidInput(
+                f"{conflict.place} cannot hold both.", field="choices", fix="Choose mine or theirs there."
+            )
+        value = conflict.mine if choice == "mine" else conflict.theirs
+        if conflict.place.startswith("data."):
+            name = conflict.place.removeprefix("data.")
+            payload["data"].pop(name, None)
+            if value is not None:
+                payload["data"][name] = value
+        else:
+            payload[conflict.place] = value
+    passages: list[str] = []
+    for piece in _merge_text(base["body"], edit.payload["body"], theirs["body"]):
+        if piece.conflict is None:
+            passages += piece.text
+            continue
+        choice = choices[piece.conflict.place]
+        sides = {"mine": [piece.conflict.mine], "theirs": [piece.conflict.theirs]}
+        sides["both"] = sides["theirs"] + sides["mine"]
+        passages += [side for side in sides[choice] if side]
+    payload["body"] = "\n\n".join(passages)
+    return payload
+
+
+def _merge_fields(
+    prefix: str, base: Payload, mine: Payload, theirs: Payload, taken: list[str]
+) -> tuple[Payload, list[PassageConflict]]:
+    merged: Payload = {}
+    conflicts = []
+    for name in sorted({*base, *mine, *theirs}):
+        was, ours, other = base.get(name), mine.get(name), theirs.get(name)
+        if ours == other or other == was:
+            value = ours
+        elif ours == was:
+            value = other
+            taken.append(f"{prefix}{name}")
+        else:
+            value = ours
+            conflicts.append(PassageConflict(place=f"{prefix}{name}", base=was, mine=ours, theirs=other))
+        if value is not None:
+            merged[name] = value
+    return merged, conflicts
+
+
+def _passages(text: str) -> list[str]:
+    return [passage for passage in re.split(r"\n{2,}", text.strip("\n")) if passage]
+
+
+def _merge_text(base: str, mine: str, theirs: str) -> list[_Piece]:
+    """Three-way merge by passages (blank lines part them), after the diff3 algorithm (Khanna, Kunal, Pierce 2007)."""
+    origin, ours, other = _passages(base), _passages(mine), _passages(theirs)
+    mine_at, theirs_at = _matches(origin, ours), _matches(origin, other)
+    pieces: list[_Piece] = []
+    here = (0, 0, 0)
+    count = 0
+    stable = [index for index in range(len(origin)) if index in mine_at and index in theirs_at]
+    for index in [*stable, None]:
+        upto = (len(origin), len(ours), len(other)) if index is None else (index, mine_at[index], theirs_at[index])
+        was, left, right = origin[here[0] : upto[0]], ours[here[1] : upto[1]], other[here[2] : upto[2]]
+        if left == right or right == was:
+            pieces.append(_Piece(left))
+        elif left == was:
+            pieces.append(_Piece(right))
+        else:
+            count += 1
+            sides = ("\n\n".join(side) for side in (was, left, right))
+            before, ours_text, theirs_text = sides
+            conflict = PassageConflict(place=f"body.{count}", base=before, mine=ours_text, theirs=theirs_text)
+            pieces.append(_Piece(left, conflict))
+        if index is not None:
+            pieces.append(_Piece([origin[index]]))
+            here = (upto[0] + 1, upto[1] + 1, upto[2] + 1)
+    return pieces
+
+
+def _matches(origin: list[str], changed: list[str]) -> dict[int, int]:
+    """Which passage of `changed` each unchanged passage of `origin` is, in order."""
+    blocks = SequenceMatcher(None, origin, changed, autojunk=False).get_matching_blocks()
+    return {block.a + step: block.b + step for block in blocks for step in range(block.size)}
