@@ -1,4 +1,4 @@
-"""Issues and revokes personal tokens, each with its audit event; must not read them (context/personal_tokens.py does)."""
+"""Issues and revokes personal tokens, each with its audit event; must not sign anyone in with them."""
 
 from __future__ import annotations
 
