@@ -89,8 +89,10 @@ DATABASES = {
 _POOL_SIZE = env.integer("DATABASE_POOL_SIZE", 0, minimum=0)
 if _POOL_SIZE:
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _POOL_SIZE, "timeout": 10}
-# The vector index goes on looking where access filters took away what it found first (context/search.py).
-DATABASES["default"]["OPTIONS"].setdefault("options", "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100")
+# The vector index goes on looking where access filters took away what it found first (context/search.py); a name
+# that is mistyped in one letter is still suggested (context/suggestions.py).
+_SEARCH_OPTIONS = "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100 -c pg_trgm.word_similarity_threshold=0.45"
+DATABASES["default"]["OPTIONS"].setdefault("options", _SEARCH_OPTIONS)
 # A connection that died with a restarted PostgreSQL is noticed before a request uses it.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASE_WEB_ROLE = env.text("DATABASE_WEB_ROLE", "plumbline_web")
@@ -276,8 +278,9 @@ DRIFT_DETECTORS: dict[str, str] = {}
 INBOX_SOURCES: dict[str, str] = {}
 IMPACT_SOURCES: dict[str, str] = {}
 # Parts of the home page and of an item's page, each a function that returns a template and what it shows.
-HOME_PANELS: dict[str, str] = {}
+HOME_PANELS: dict[str, str] = {"refusals": "agents.views.panels.refusals"}
 ITEM_PANELS: dict[str, str] = {
     "actions": "governance.views.panels.item_actions",
     "changes": "governance.views.panels.pending_changes",
+    "use": "agents.views.panels.item_use",
 }

@@ -5,8 +5,10 @@ from __future__ import annotations
 import time
 
 from celery import shared_task
+from django.utils import timezone
 
 from context.embeddings import embed_pending, release_other_models
+from context.lexemes import refresh_counts
 
 BATCH = 64
 SECONDS_AT_A_TIME = 45.0
@@ -14,10 +16,11 @@ SECONDS_AT_A_TIME = 45.0
 
 @shared_task(name="context.tasks.embed_passages")
 def embed_passages() -> int:
-    """Embed the passages that wait, for at most 45 s; what is left waits for the next call. Returns how many.
+    """Embed the passages that wait, for at most 45 s, and count their words; returns how many it embedded.
 
     The rows are the record of the work: calling this too often, or losing a call, does no harm.
     """
+    refresh_counts(now=timezone.now())
     release_other_models()
     deadline = time.monotonic() + SECONDS_AT_A_TIME
     done = 0

@@ -1,0 +1,141 @@
+"""Finds passages by meaning and by words among what a reader may see; must not rank by what is hidden."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from context.access import Principal
+from context.embeddings import encode_query, model_name, vector_text
+from context.errors import InvalidInput
+from context.models import Domain, Kind
+from context.search_statement import SEARCH
+from context.statements import rows
+from context.visibility import reader
+
+LONGEST_QUERY = 2_000
+MOST_HITS = 100
+MEANING = 0.7  # how much meaning counts against words; chosen on three public collections
+_UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Hit:
+    """A passage in force that the reader may see. `score` orders; the ranks (from 1) say which way it was found."""
+
+    key: str
+    item_id: int
+    version_id: int
+    version: int
+    title: str
+    kind: str
+    domain: str
+    sensitivity: int
+    passage_id: int
+    ordinal: int
+    heading_path: str
+    anchor: str
+    text: str
+    token_count: int
+    score: float
+    dense_rank: int | None
+    lexical_rank: int | None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SearchAnswer:
+    """The hits, best first, and how many passages in reach wait for their embedding (found by words alone)."""
+
+    hits: tuple[Hit, ...] = ()
+    unembedded: int = 0
+
+
+def search(
+    *,
+    principal: Principal,
+    query: str,
+    limit: int = 10,
+    at: datetime,
+    kinds: Collection[str] | None = None,
+    domains: Collection[str] | None = None,
+    keys: Collection[str] | None = None,
+    meaning: float = MEANING,
+) -> SearchAnswer:
+    """The passages in force at `at` (now, or soon: only current texts are indexed) that answer `query` best.
+
+    One statement, and the embedding of the question (2 to 3 ms, nothing the second time). `kinds` and `domains`
+    are slugs, `keys` item keys; unknown ones match nothing. `meaning` shifts the weight from words (0) to
+    meaning (1). An empty question has no hits; InvalidInput for one that is too long.
+    """
+    words = _words(query)
+    if not 1 <= limit <= MOST_HITS:
+        raise InvalidInput(
+            f"{limit} hits cannot be asked for.", field="limit", limit=MOST_HITS, fix=f"Ask for 1 to {MOST_HITS}."
+        )
+    if not words:
+        return SearchAnswer()
+    found = rows(
+        SEARCH,
+        {
+            **reader(principal),
+            "query": words,
+            "vector": vector_text(encode_query(words)),
+            "model": model_name(),
+            "meaning": meaning,
+            "kinds": None if kinds is None else _ids(Kind, kinds),
+            "domains": None if domains is None else _ids(Domain, domains),
+            "keys": None if keys is None else sorted(keys),
+            "at": at,
+            "limit": limit,
+        },
+    )
+    return SearchAnswer(hits=tuple(_hit(row) for row in found if row[0] is not None), unembedded=found[0][-1])
+
+
+def search_items(
+    *,
+    principal: Principal,
+    query: str,
+    limit: int = 50,
+    at: datetime,
+    kinds: Collection[str] | None = None,
+    domains: Collection[str] | None = None,
+) -> list[Hit]:
+    """The best passage of each item found, best first; at most `limit` items."""
+    wanted = min(MOST_HITS, 3 * limit)
+    answer = search(principal=principal, query=query, limit=wanted, at=at, kinds=kinds, domains=domains)
+    best: dict[int, Hit] = {}
+    for hit in answer.hits:
+        best.setdefault(hit.item_id, hit)
+    return list(best.values())[:limit]
+
+
+def clean_query(query: str) -> str:
+    """The question as it can be stored and compared; InvalidInput where it is too long or no text."""
+    return _words(query)
+
+
+def _words(query: str) -> str:
+    if not isinstance(query, str):
+        raise InvalidInput("A question must be text.", field="q", fix="Send a string.")
+    if len(query) > LONGEST_QUERY:
+        raise InvalidInput(
+            f"The question has {len(query):,} characters.",
+            field="q",
+            limit=LONGEST_QUERY,
+            fix=f"Ask in at most {LONGEST_QUERY:,} characters.",
+        )
+    return " ".join(_UNSTORABLE.sub(" ", query).split())
+
+
+def _ids(model: type[Kind] | type[Domain], slugs: Collection[str]) -> list[int]:
+    known = [slug for slug in slugs if not _UNSTORABLE.search(slug)]
+    return sorted(model._default_manager.filter(slug__in=known).values_list("pk", flat=True))
+
+
+def _hit(row: tuple[object, ...]) -> Hit:
+    names = Hit.__slots__
+    values = (row[1], row[0], *row[2:-1])
+    return Hit(**dict(zip(names, values, strict=True)))  # type: ignore[arg-type]
