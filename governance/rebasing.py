@@ -179,21 +179,28 @@ def _merge_text(base: str, mine: str, theirs: str) -> list[_Piece]:
     stable = [index for index in range(len(origin)) if index in mine_at and index in theirs_at]
     for index in [*stable, None]:
         upto = (len(origin), len(ours), len(other)) if index is None else (index, mine_at[index], theirs_at[index])
-        was, left, right = origin[here[0] : upto[0]], ours[here[1] : upto[1]], other[here[2] : upto[2]]
-        if left == right or right == was:
-            pieces.append(_Piece(left))
-        elif left == was:
-            pieces.append(_Piece(right))
-        else:
-            count += 1
-            sides = ("\n\n".join(side) for side in (was, left, right))
-            before, ours_text, theirs_text = sides
-            conflict = PassageConflict(place=f"body.{count}", base=before, mine=ours_text, theirs=theirs_text)
-            pieces.append(_Piece(left, conflict))
+        chunk = (origin[here[0] : upto[0]], ours[here[1] : upto[1]], other[here[2] : upto[2]])
+        for was, left, right in _one_by_one(*chunk):
+            if left == right or right == was:
+                pieces.append(_Piece(left))
+            elif left == was:
+                pieces.append(_Piece(right))
+            else:
+                count += 1
+                before, mine_text, theirs_text = ("\n\n".join(side) for side in (was, left, right))
+                conflict = PassageConflict(place=f"body.{count}", base=before, mine=mine_text, theirs=theirs_text)
+                pieces.append(_Piece(left, conflict))
         if index is not None:
             pieces.append(_Piece([origin[index]]))
             here = (upto[0] + 1, upto[1] + 1, upto[2] + 1)
     return pieces
+
+
+def _one_by_one(was: list[str], left: list[str], right: list[str]) -> list[tuple[list[str], list[str], list[str]]]:
+    """A run of passages that kept its length on both sides is taken as passages rewritten in place."""
+    if len(was) == len(left) == len(right):
+        return [([a], [b], [c]) for a, b, c in zip(was, left, right, strict=True)]
+    return [(was, left, right)]
 
 
 def _matches(origin: list[str], changed: list[str]) -> dict[int, int]:
