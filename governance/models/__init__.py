@@ -8,9 +8,23 @@ from governance.models.audit_streams import AuditStream, StreamContent, StreamFo
 from governance.models.changes import Change, ChangeState, Edit, Operation
 from governance.models.checkpoints import Checkpoint
 from governance.models.comments import Comment
+from governance.models.delegations import Delegation
 from governance.models.drafting import Autosave, Presence
+from governance.models.findings import Finding, FindingState, Severity
+from governance.models.intervals import ReviewInterval
+from governance.models.notifications import (
+    Channel,
+    Delivery,
+    DeliveryState,
+    Notification,
+    NotificationChoice,
+    NotificationKind,
+    PersonalWebhook,
+    Rhythm,
+)
 from governance.models.policies import ApprovalPolicy, ApprovalStage, ApproverRule
 from governance.models.ratifications import Ratification, RatificationVerdict
+from governance.models.reminders import Reminder, ReminderStep
 from governance.models.reviews import Decision, Review
 
 __all__ = [
@@ -23,17 +37,32 @@ __all__ = [
     "Autosave",
     "Change",
     "ChangeState",
+    "Channel",
     "Checkpoint",
     "Comment",
     "Decision",
+    "Delegation",
+    "Delivery",
+    "DeliveryState",
     "Edit",
+    "Finding",
+    "FindingState",
     "LegalHold",
+    "Notification",
+    "NotificationChoice",
+    "NotificationKind",
     "Operation",
+    "PersonalWebhook",
     "Presence",
     "Ratification",
     "RatificationVerdict",
+    "Reminder",
+    "ReminderStep",
     "RetentionRule",
     "Review",
+    "ReviewInterval",
+    "Rhythm",
+    "Severity",
     "StreamContent",
     "StreamFormat",
     "StreamSignature",

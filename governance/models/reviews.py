@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 
 
 class Decision(models.TextChoices):
@@ -25,6 +25,10 @@ class Review(models.Model):
     change = models.ForeignKey("governance.Change", on_delete=models.PROTECT, related_name="reviews")
     reviewer = models.ForeignKey("context.User", on_delete=models.PROTECT, related_name="reviews")
     reviewer_label = models.CharField(max_length=200)
+    on_behalf_of = models.ForeignKey(
+        "context.User", on_delete=models.PROTECT, null=True, blank=True, related_name="reviews_by_delegates"
+    )
+    on_behalf_of_label = models.CharField(max_length=200, blank=True)
     decision = models.CharField(max_length=16, choices=Decision.choices)
     comment = models.TextField(blank=True)
     digest = models.CharField(max_length=64)
@@ -43,6 +47,10 @@ class Review(models.Model):
                 name="one_approval_per_person_and_digest",
             ),
             models.CheckConstraint(condition=Q(decision="approve") | ~Q(comment=""), name="a_refusal_says_why"),
+            models.CheckConstraint(
+                condition=Q(on_behalf_of__isnull=True) | ~Q(on_behalf_of=F("reviewer")),
+                name="nobody_stands_in_for_themselves",
+            ),
         ]
 
     def __str__(self) -> str:
