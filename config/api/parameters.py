@@ -10,7 +10,7 @@ from django.utils.dateparse import parse_date, parse_datetime
 
 from config.api.errors import InvalidParameter
 
-LONGEST_VALUE = 1000
+LONGEST_VALUE = 2_000
 
 
 class Parameters:

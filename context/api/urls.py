@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, path
 
 from context.api.items import ItemListView, ItemView
+from context.api.search import SearchView
 from context.api.versions import ComparisonView, VersionListView, VersionView
 from context.api.vocabulary import DomainListView, InventoryView, KindListView
 
@@ -17,6 +18,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{KEY}versions/", VersionListView.as_view()),
     path(f"{KEY}versions/<int:number>/", VersionView.as_view()),
     path(f"{KEY}diff/", ComparisonView.as_view()),
+    path("search/", SearchView.as_view()),
     path("kinds/", KindListView.as_view()),
     path("domains/", DomainListView.as_view()),
     path("inventory/", InventoryView.as_view()),
