@@ -13,7 +13,14 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from config.embedded.database import Urls, install_queues, prepare_database, require_durable, urls_of
+from config.embedded.database import (
+    Urls,
+    furnish_given_database,
+    install_queues,
+    prepare_database,
+    require_durable,
+    urls_of,
+)
 from config.embedded.failures import CannotContinue
 from config.embedded.home import Home, write_private
 from config.embedded.postgres import PrivatePostgres
@@ -51,6 +58,7 @@ def ready_database(home: Home, server: PrivatePostgres | None) -> Urls:
             urls = Urls(web=urls.web, owner=urls.owner, broker=broker)
     else:
         urls = given_urls() or urls_of(PrivatePostgres(home))
+        furnish_given_database(urls.owner)
         if urls.broker.startswith("pgmq://"):
             install_queues(urls.broker)
     require_durable(urls.web)

@@ -37,7 +37,7 @@ def find_programs() -> Path:
 
 
 def programs_below(place: Path) -> Path:
-    """A copy of the programs (41 MB) under `place`, which everyone may execute; made once for each version."""
+    """A copy of the programs (35 MB) under `place`, which everyone may execute; made once for each version."""
     source = find_programs()
     install = source.parent
     package = install.parent
@@ -48,7 +48,8 @@ def programs_below(place: Path) -> Path:
     if not copy.exists():
         partial = copy.with_name(copy.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(install, partial / package.name / "pginstall", symlinks=True)
+        headers = shutil.ignore_patterns("include")
+        shutil.copytree(install, partial / package.name / "pginstall", symlinks=True, ignore=headers)
         # The programs look for their libraries in a directory beside the package, where the wheel puts them.
         libraries = package.with_name(package.name + ".libs")
         if libraries.exists():

@@ -16,6 +16,9 @@ from pathlib import Path
 from config.embedded.failures import CannotContinue
 from config.embedded.installing import run_pip
 
+with contextlib.suppress(ImportError):  # Windows has none, and is refused in a sentence below
+    import fcntl
+
 ROOT = Path(__file__).resolve().parents[2]
 RUN_REQUIREMENTS = ("requirements.txt",)
 TEST_REQUIREMENTS = ("requirements.txt", "requirements-dev.txt")
@@ -28,6 +31,7 @@ RESTARTED = "PLUMBLINE_RESTARTED"
 def ensure_environment(*, argv: list[str], root: Path = ROOT) -> None:
     """Return when Django can be imported here; otherwise install into `.venv` and replace this process."""
     require_python(sys.version_info[:2])
+    require_unix(os.name)
     with_tests = argv[1:2] == ["test"]
     environment = root / ".venv"
     inside = Path(sys.prefix).resolve() == environment.resolve()
@@ -65,6 +69,12 @@ def require_python(version: tuple[int, ...]) -> None:
         )
 
 
+def require_unix(system: str) -> None:
+    """Refuse Windows, whose processes cannot be supervised the way `up` does it."""
+    if system == "nt":
+        raise CannotContinue("Plumbline does not run on Windows itself.", "Use it inside WSL 2, Linux or macOS.")
+
+
 def can_import(name: str) -> bool:
     """Whether the running interpreter finds the package, without importing it."""
     return importlib.util.find_spec(name) is not None
@@ -72,7 +82,7 @@ def can_import(name: str) -> bool:
 
 def python_of(environment: Path) -> Path:
     """The interpreter of a virtual environment."""
-    return environment / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    return environment / "bin" / "python"
 
 
 def stamp_of(files: list[Path]) -> str:
@@ -167,11 +177,6 @@ def require_writable(directory: Path) -> None:
 @contextlib.contextmanager
 def exclusively(path: Path) -> Iterator[None]:
     """Let one process install at a time; a second waits and then finds the work done."""
-    try:
-        import fcntl
-    except ImportError:  # Windows has no flock; two simultaneous installations are then the user's to avoid
-        yield
-        return
     require_writable(path.parent)
     with path.open("w") as handle:
         try:

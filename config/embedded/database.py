@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import psycopg
@@ -90,16 +92,43 @@ def make_extensions(connection: psycopg.Connection) -> None:
         connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(name)))
 
 
+def furnish_given_database(owner_url: str) -> None:
+    """Make the extensions in a database that is not ours to administer, or say who has to."""
+    with reaching(owner_url) as connection:
+        try:
+            make_extensions(connection)
+        except psycopg.errors.InsufficientPrivilege as error:
+            statements = "; ".join(f"CREATE EXTENSION IF NOT EXISTS {name}" for name in EXTENSIONS)
+            raise CannotContinue(
+                f"The database lacks extensions that its owner may not create: {str(error).splitlines()[0]}.",
+                f"Let a superuser run in it: {statements};",
+            ) from None
+
+
+@contextlib.contextmanager
+def reaching(url: str) -> Iterator[psycopg.Connection]:
+    """Connect, or say in a sentence that the server does not let us."""
+    try:
+        connection = psycopg.connect(url.replace("pgmq://", "postgresql://", 1), autocommit=True, connect_timeout=10)
+    except psycopg.OperationalError as error:
+        raise CannotContinue(
+            f"The database does not answer: {str(error).strip().splitlines()[0]}.",
+            "Check DATABASE_URL, DATABASE_OWNER_URL and a pgmq:// CELERY_BROKER_URL, and that the server runs.",
+        ) from None
+    with connection:
+        yield connection
+
+
 def install_queues(broker_url: str) -> None:
     """Install pgmq's SQL once; its script is not made to run twice."""
-    with psycopg.connect(broker_url.replace("pgmq://", "postgresql://", 1)) as connection:
+    with reaching(broker_url) as connection, connection.transaction():
         if connection.execute("SELECT to_regclass('pgmq.meta')").fetchone() == (None,):
             connection.execute(get_embedded_install_sql().encode())
 
 
 def require_durable(web_url: str) -> None:
     """Refuse to start on a database that could forget what it acknowledged, as the application's role would see it."""
-    with psycopg.connect(web_url) as connection:
+    with reaching(web_url) as connection:
         for setting, accepted in DURABLE.items():
             row = connection.execute("SELECT current_setting(%s)", [setting]).fetchone()
             value = row[0] if row else "unknown"

@@ -8,6 +8,7 @@ import errno
 import fcntl
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,6 +82,17 @@ def open_home(path: Path) -> Home:
             f"{fix}, for example `python3 manage.py up --home ~/plumbline`, and run the command again.",
         ) from None
     return home
+
+
+def require_room(home: Home, *, begun: bool) -> None:
+    """Refuse to begin where the disk would be full half-way, and to continue where it is."""
+    needed = 50_000_000 if begun else 600_000_000
+    free = shutil.disk_usage(home.root).free
+    if free < needed:
+        raise CannotContinue(
+            f"{home.root} has {free // 1_000_000} MB free, and {needed // 1_000_000} MB are needed.",
+            "Free some space, or choose a directory on another disk with --home, and run the command again.",
+        )
 
 
 def write_private(path: Path, text: str) -> None:

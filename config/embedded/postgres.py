@@ -205,6 +205,18 @@ class PrivatePostgres:
         return chosen.split("FATAL:")[-1].split("PANIC:")[-1].strip().rstrip(".")
 
 
+def may_listen(port: int) -> bool:
+    """Whether this user may listen on the port at all, free or not."""
+    with socket.socket() as probe:
+        try:
+            probe.bind(("127.0.0.1", port))
+        except PermissionError:
+            return False
+        except OSError:
+            return True
+    return True
+
+
 def is_free(port: int) -> bool:
     """Whether a server could listen on this port of the loopback address now."""
     with socket.socket() as probe:

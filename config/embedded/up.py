@@ -13,8 +13,8 @@ from config.embedded import application
 from config.embedded.calm import say, step
 from config.embedded.credentials import collect_credentials, welcome
 from config.embedded.failures import CannotContinue
-from config.embedded.home import Home, only_supervisor, open_home
-from config.embedded.postgres import PrivatePostgres, is_free
+from config.embedded.home import Home, only_supervisor, open_home, require_room
+from config.embedded.postgres import PrivatePostgres, is_free, may_listen
 from config.embedded.processes import end_processes, left_from_before, wait_until
 from config.embedded.supervisor import Child, Supervisor, hearing
 
@@ -34,6 +34,7 @@ def run(argv: Sequence[str]) -> int:
         supervisor: Supervisor | None = None
         try:
             say(f"Plumbline in {home.root}")
+            require_room(home, begun=home.environment.exists())
             begin_logs(home)
             clear_leftovers(home, port=options.port)
             server = None if application.given_urls() else PrivatePostgres(home)
@@ -88,6 +89,11 @@ def clear_leftovers(home: Home, *, port: int) -> None:
     if left:
         with step(f"ending {len(left)} processes of a start that was killed"):
             end_processes(left, patience=5)
+    if port < 1024 and not may_listen(port):
+        raise CannotContinue(
+            f"Port {port} is reserved for root on this machine.",
+            "Choose one from 1024 up, for example `python3 manage.py up --port 8000`.",
+        )
     if not wait_until(lambda: is_free(port), seconds=1.0):
         other = 8000 if port > 65000 else port + 1
         raise CannotContinue(

@@ -47,6 +47,12 @@ def test_bootstrap__old_python__names_both_versions() -> None:
     assert "python3.11 manage.py" in refused.value.fix
 
 
+def test_bootstrap__windows__says_where_it_runs_instead() -> None:
+    with pytest.raises(CannotContinue, match="does not run on Windows") as refused:
+        bootstrap.require_unix("nt")
+    assert "WSL" in refused.value.fix
+
+
 def test_bootstrap__no_venv_module__says_what_to_install_without_a_traceback(checkout: Path) -> None:
     ended = bare_python(
         "import sys; sys.modules['ensurepip'] = None; sys.argv = ['manage.py', 'up']; "
