@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('context', '0004_lexeme_counts'),
+        ('context', '0003_built_in_kinds'),
         ('governance', '0007_audit_guards'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
