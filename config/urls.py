@@ -14,6 +14,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("", include("governance.urls")),
     path("", include("context.urls")),
+    path("", include("agents.urls")),
 ]
 
 handler400 = "config.api.failures.bad_request"

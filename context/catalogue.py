@@ -11,6 +11,7 @@ from django.db.models import Case, Count, F, Func, IntegerField, Q, QuerySet, Wh
 
 from context.access import Principal
 from context.models import ContextItem, Sensitivity
+from context.search import search_items
 from context.states import ItemState, with_state
 
 PAGE_SIZE: Final = 50
@@ -23,6 +24,9 @@ SORTS: Final[Mapping[str, tuple[str, ...]]] = {
     "domain": ("domain__name", "title", "key"),
 }
 NOBODY: Final = "nobody"
+MOST_NAMED: Final = 500
+MOST_FOUND: Final = 50
+SNIPPET_LENGTH: Final = 320
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +74,30 @@ class CataloguePage:
     page: int
     pages: int
     order: Mapping[int, int] = field(default_factory=dict)
+
+
+def find_items(*, principal: Principal, words: str, now: datetime) -> tuple[list[int], dict[int, str]]:
+    """The ids of items found, best first, and for each the passage that answers best.
+
+    Titles and keys that hold the words as typed so far come before what the search finds by words and meaning.
+    """
+    named = (
+        ContextItem.objects.visible_to(principal)
+        .filter(Q(title__icontains=words) | Q(key__icontains=words) | Q(tags__contains=[words.lower()]))
+        .annotate(
+            place=Case(
+                When(title__iexact=words, then=0),
+                When(title__istartswith=words, then=1),
+                default=2,
+                output_field=IntegerField(),
+            )
+        )
+        .order_by("place", "title")
+        .values_list("pk", flat=True)[:MOST_NAMED]
+    )
+    hits = search_items(principal=principal, query=words, limit=MOST_FOUND, at=now)
+    ranked = dict.fromkeys([*named, *(hit.item_id for hit in hits)])
+    return list(ranked), {hit.item_id: hit.text[:SNIPPET_LENGTH] for hit in hits}
 
 
 def read_catalogue(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime
 from typing import Any
 
@@ -329,3 +330,51 @@ def subject_link(event: Any) -> SafeString | str:
 def pretty(value: Any) -> str:
     """JSON to be read."""
     return json.dumps(value, ensure_ascii=False, indent=2, sort_keys=True)
+
+
+@register.simple_tag
+def marked(text: str, words: str) -> SafeString:
+    """A passage with the words that were asked for marked in it."""
+    wanted = {word.casefold() for word in re.findall(r"\w{3,}", words)}
+    parts = re.split(r"(\w+)", " ".join(text.split()))
+    return format_html_join(
+        "",
+        "{}",
+        (
+            (
+                format_html("<mark>{}</mark>", part)
+                if any(part.casefold().startswith(word) for word in wanted)
+                else part,
+            )
+            for part in parts
+        ),
+    )
+
+
+@register.simple_tag
+def agent_state(state: str) -> SafeString:
+    """Whether an agent may ask, in one chip."""
+    tone, icon_name, text = {
+        "sanctioned": ("ok", "ok", "Sanctioned"),
+        "suspended": ("bad", "no", "Suspended"),
+    }.get(str(state), ("warn", "warn", "Unknown"))
+    return chip(tone, icon_name, text)
+
+
+@register.simple_tag
+def gap_chip(code: str) -> SafeString:
+    """Why a requirement is not met, in one chip."""
+    tone, icon_name = {
+        "missing": ("bad", "no"),
+        "contradicted": ("bad", "warn"),
+        "stale": ("warn", "clock"),
+        "unverified": ("warn", "late"),
+        "over_budget": ("warn", "box"),
+    }.get(str(code), ("mute", "dot"))
+    return chip(tone, icon_name, str(code).replace("_", " ").capitalize())
+
+
+@register.filter
+def at_index(values: Any, index: int) -> Any:
+    """The entry at that place of a list, nothing beyond its end."""
+    return values[index] if index < len(values) else None

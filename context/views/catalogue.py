@@ -7,7 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from context.catalogue import FACETS, SORTS, Facet, Filters, read_catalogue
+from context.catalogue import FACETS, SORTS, Facet, Filters, find_items, read_catalogue
 from context.models import Kind
 from context.views.pages import PageRequest, page
 
@@ -25,7 +25,6 @@ SORT_NAMES = {
     "due": "verification due first",
     "domain": "by domain",
 }
-SNIPPETS_OPEN = 6
 
 
 @require_GET
@@ -36,10 +35,12 @@ def catalogue(request: PageRequest) -> HttpResponse:
     filters = Filters(**{name: _values(request, name) for name in FACETS})
     sort = request.GET.get("sort", "")
     now = timezone.now()
+    ranked, snippets = find_items(principal=request.principal, words=words, now=now) if words else (None, {})
     found = read_catalogue(
         principal=request.principal,
         filters=filters,
         now=now,
+        ranked=ranked,
         sort=sort if sort in SORTS else ("" if words else "title"),
         page=_number(request.GET.get("page", "1")),
     )
@@ -48,6 +49,7 @@ def catalogue(request: PageRequest) -> HttpResponse:
         "q": words,
         "filters": filters,
         "found": found,
+        "snippets": snippets,
         "facets": [_named(facet) for facet in found.facets],
         "sort": sort,
         "sorts": SORT_NAMES,

@@ -1,0 +1,134 @@
+"""Who uses a text and where agents were refused: contracts that ask for an item, gaps by how often they hurt."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.db.models import QuerySet
+
+from agents.models import Agent, ContextContract, Receipt, Refusal
+from context.access import Principal
+from context.models import ContextItem
+from context.models.domains import ancestors
+
+# Refusals looked through for the gaps that were felt most.
+MOST_REFUSALS = 2_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ContractUse:
+    """A contract that asks for an item, by which requirements, for which of the agents one may know of."""
+
+    contract: ContextContract
+    requirements: tuple[str, ...]
+    required: bool
+    agents: tuple[Agent, ...]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class FeltGap:
+    """A requirement that was not met: how often that refused somebody, whom, and the last of the fixes named."""
+
+    requirement: str
+    code: str
+    fix: str
+    owner: str | None
+    times: int
+    agents: tuple[str, ...]
+    last_at: datetime
+
+
+def visible_agents(principal: Principal) -> QuerySet[Agent]:
+    """Those one owns; all for who administers or audits."""
+    if principal.kind == "system" or principal.has_role("administrator") or principal.has_role("auditor"):
+        return Agent.objects.all()
+    return Agent.objects.filter(owner_id=principal.id) if principal.kind == "person" else Agent.objects.none()
+
+
+def contracts_for(*, principal: Principal, item: ContextItem) -> list[ContractUse]:
+    """The contracts one may know of whose current version asks for this item. Three queries."""
+    contracts = (
+        ContextContract.objects.visible_to(principal)
+        .filter(current_version__isnull=False)
+        .select_related("current_version", "owner")
+        .prefetch_related("agents")
+        .order_by("name")
+    )
+    known = set(visible_agents(principal).values_list("pk", flat=True))
+    domains = {domain.slug for domain in ancestors(item.domain)}
+    found = []
+    for contract in contracts:
+        stated = contract.current_version.requirements if contract.current_version else []
+        asking = [each for each in stated if _asks_for(each, item, domains)]
+        if asking:
+            found.append(
+                ContractUse(
+                    contract=contract,
+                    requirements=tuple(_named(each) for each in asking),
+                    required=any(each.get("required", True) for each in asking),
+                    agents=tuple(agent for agent in contract.agents.all() if agent.pk in known),
+                )
+            )
+    return found
+
+
+def receipts_of(*, principal: Principal, item: ContextItem, limit: int = 5) -> list[Receipt]:
+    """The last deliveries of the item's current version to agents one may know of."""
+    if item.current_version_id is None:
+        return []
+    return list(
+        Receipt.objects.filter(agent__in=visible_agents(principal))
+        .filter(bundle__version_ids__contains=[item.current_version_id])
+        .select_related("agent", "bundle__contract_version__contract")
+        .order_by("-served_at")[:limit]
+    )
+
+
+def felt_gaps(*, principal: Principal, since: datetime, limit: int = 5) -> list[FeltGap]:
+    """The gaps that refused agents most often since then, of agents one may know of. One query."""
+    refusals = (
+        Refusal.objects.filter(agent__in=visible_agents(principal), refused_at__gte=since)
+        .order_by("-refused_at")
+        .values_list("gaps", "agent__name", "refused_at")[:MOST_REFUSALS]
+    )
+    times: Counter[tuple[str, str]] = Counter()
+    agents: dict[tuple[str, str], set[str]] = {}
+    latest: dict[tuple[str, str], tuple[Mapping[str, Any], datetime]] = {}
+    for gaps, agent, refused_at in refusals:
+        for gap in gaps:
+            place = (str(gap["requirement"]), str(gap["code"]))
+            times[place] += 1
+            agents.setdefault(place, set()).add(agent)
+            latest.setdefault(place, (gap, refused_at))
+    return [
+        FeltGap(
+            requirement=place[0],
+            code=place[1],
+            fix=str(latest[place][0].get("fix", "")),
+            owner=latest[place][0].get("owner"),
+            times=count,
+            agents=tuple(sorted(agents[place])),
+            last_at=latest[place][1],
+        )
+        for place, count in times.most_common(limit)
+    ]
+
+
+def _asks_for(stated: Mapping[str, Any], item: ContextItem, domains: set[str]) -> bool:
+    if "key" in stated:
+        return bool(stated["key"] == item.key)
+    return (
+        stated.get("kind") in (None, item.kind.slug)
+        and stated.get("domain") in (None, *domains)
+        and (stated.get("tag") is None or stated["tag"] in item.tags)
+    )
+
+
+def _named(stated: Mapping[str, Any]) -> str:
+    if "key" in stated:
+        return "by its key"
+    return " and ".join(f"{part} {stated[part]}" for part in ("kind", "domain", "tag") if part in stated)

@@ -1,0 +1,167 @@
+"""The pages of agents: who is out there, what may each reach, which keys does it hold? Must not judge rights."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.db.models import Count, Max, Q
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from agents.keys import DEFAULT_SCOPES, issue_key, revoke_key, rotate_key
+from agents.models import Agent, AgentKey, AgentState, Scope
+from agents.registry import set_state
+from agents.use import visible_agents
+from context.errors import DomainError, NotFound
+from context.models import Role
+from context.views.pages import PageRequest, page
+from governance.forms.edit_form import said
+
+LATELY = timedelta(days=30)
+LIFETIMES = {"30": 30, "90": 90, "365": 365}
+GRACES = {"0": 0, "1": 1, "7": 7}
+SHOWN = 15
+
+
+@require_GET
+@page
+def agents(request: PageRequest) -> HttpResponse:
+    """The registry, as far as this person may know of it."""
+    now = timezone.now()
+    lately = now - LATELY
+    found = (
+        visible_agents(request.principal)
+        .select_related("owner")
+        .prefetch_related("domains", "contracts")
+        .annotate(
+            last_seen=Max("keys__last_used_at"),
+            refused=Count("refusals", filter=Q(refusals__refused_at__gte=lately), distinct=True),
+        )
+        .order_by("name")
+    )
+    listed = list(found)
+    context = {
+        "now": now,
+        "agents": listed,
+        "sanctioned": sum(agent.state == AgentState.SANCTIONED for agent in listed),
+        "refused": sum(1 for agent in listed if agent.refused),
+    }
+    return render(request, "agents/agents.html", context)
+
+
+@require_GET
+@page
+def agent(request: PageRequest, slug: str) -> HttpResponse:
+    """One agent: reach, contracts, keys, what it got and what it was refused."""
+    return _show(request, _agent(request, slug))
+
+
+@require_POST
+@page
+def make_key(request: PageRequest, slug: str) -> HttpResponse:
+    """Issue a key and show it on this one page, never again."""
+    subject = _agent(request, slug)
+    now = timezone.now()
+    days = LIFETIMES.get(request.POST.get("days", "90"), 90)
+    typed = {"name": request.POST.get("name", "").strip(), "scopes": request.POST.getlist("scopes")}
+    try:
+        issued = issue_key(
+            actor=request.user,
+            agent=subject,
+            name=typed["name"],
+            scopes=typed["scopes"],
+            expires_at=now + timedelta(days=days),
+            now=now,
+        )
+    except DomainError as error:
+        return _show(request, subject, status=error.status, error=said(error), typed=typed)
+    return _show(request, subject, issued=issued)
+
+
+@require_POST
+@page
+def renew_key(request: PageRequest, slug: str, prefix: str) -> HttpResponse:
+    """Issue its successor; the old one works until the grace is over."""
+    subject = _agent(request, slug)
+    grace = timedelta(days=GRACES.get(request.POST.get("grace", "1"), 1))
+    try:
+        issued = rotate_key(actor=request.user, key=_key(subject, prefix), grace=grace, now=timezone.now())
+    except NotFound:
+        raise
+    except DomainError as error:
+        return _show(request, subject, status=error.status, error=said(error))
+    return _show(request, subject, issued=issued)
+
+
+@require_POST
+@page
+def end_key(request: PageRequest, slug: str, prefix: str) -> HttpResponse:
+    subject = _agent(request, slug)
+    key = revoke_key(actor=request.user, key=_key(subject, prefix), now=timezone.now())
+    messages.success(request, f"The key “{key.name}” is refused from now on.")
+    return HttpResponseRedirect(reverse("agents:agent", args=[slug]))
+
+
+@require_POST
+@page
+def change_state(request: PageRequest, slug: str) -> HttpResponse:
+    """Suspend, or sanction again."""
+    subject = _agent(request, slug)
+    try:
+        changed = set_state(
+            actor=request.user,
+            agent=subject,
+            state=request.POST.get("state", ""),
+            reason=request.POST.get("reason", ""),
+            now=timezone.now(),
+        )
+    except DomainError as error:
+        messages.error(request, said(error))
+    else:
+        messages.success(request, f"{changed.name} is {changed.get_state_display().lower()} from its next request on.")
+    return HttpResponseRedirect(reverse("agents:agent", args=[slug]))
+
+
+def _agent(request: PageRequest, slug: str) -> Agent:
+    found = (
+        visible_agents(request.principal)
+        .select_related("owner")
+        .prefetch_related("domains", "audiences", "contracts__current_version")
+        .filter(slug=slug)
+        .first()
+    )
+    if found is None:
+        raise NotFound("There is no such agent.")
+    return found
+
+
+def _key(subject: Agent, prefix: str) -> AgentKey:
+    found = subject.keys.select_related("agent").filter(prefix=prefix).first()
+    if found is None:
+        raise NotFound("There is no such key.")
+    return found
+
+
+def _show(request: PageRequest, subject: Agent, *, status: int = 200, **more: Any) -> HttpResponse:
+    principal = request.principal
+    now = timezone.now()
+    context = {
+        "now": now,
+        "agent": subject,
+        "keys": subject.keys.select_related("created_by", "replaced_by"),
+        "receipts": subject.receipts.select_related("bundle__contract_version__contract")[:SHOWN],
+        "refusals": subject.refusals.select_related("contract_version__contract")[:SHOWN],
+        "receipts_count": subject.receipts.filter(served_at__gte=now - LATELY).count(),
+        "refusals_count": subject.refusals.filter(refused_at__gte=now - LATELY).count(),
+        "may_handle": principal.has_role(Role.ADMINISTRATOR) or subject.owner_id == principal.id,
+        "may_sanction": principal.has_role(Role.ADMINISTRATOR),
+        "scopes": Scope.choices,
+        "chosen": more.get("typed", {}).get("scopes") or list(DEFAULT_SCOPES),
+        **more,
+    }
+    return render(request, "agents/agent.html", context, status=status)
