@@ -25,7 +25,6 @@ from context.statements import rows
 from context.visibility import reader, visible
 from governance.audit import ledger
 
-
 LARGEST_TASK_BYTES = 262_144
 LONGEST_QUERY_FROM_TASK = 1_000
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
