@@ -10,7 +10,7 @@ from context.access import principal_for
 from context.digests import check_storable
 from context.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from context.models import User
-from governance.changes import append_event, get_change
+from governance.change_state import append_event, get_change
 from governance.models import Comment
 
 LONGEST_COMMENT = 10_000

@@ -12,7 +12,7 @@ from context.digests import check_storable
 from context.errors import Conflict, InvalidInput, NotPermitted
 from context.models import User
 from governance.audit import ledger
-from governance.changes import append_event, get_change, loaded_edits, subject_of
+from governance.change_state import append_event, get_change, loaded_edits, subject_of
 from governance.models import Change, ChangeState, Ratification, RatificationVerdict
 from governance.policies import demands_of
 from governance.publishing import Publication, publish_without_approval

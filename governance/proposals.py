@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.contrib.auth.models import Group
 from django.utils.text import slugify
 
 from context import kinds
-from context.access import Principal
 from context.digests import canonical, check_storable, digest_of, iso
-from context.errors import DomainError, InvalidInput
-from context.models import ContextItem, ContextVersion, Domain, Kind, RelationType, Sensitivity, User
+from context.errors import InvalidInput
+from context.models import ContextItem, ContextVersion, Domain, Kind, Sensitivity, User
 from context.models.items import KEY_PATTERN
-
-LONGEST_TITLE = 300
-LONGEST_BODY = 1_000_000
-LONGEST_DATA = 262_144
-LONGEST_KEY = 200
-MOST_TAGS = 50
-LONGEST_TAG = 60
-MOST_RELATIONS = 500
-MOST_PEOPLE = 100
-LONGEST_INTERVAL_DAYS = 3_650
-LOCALE = re.compile(r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")
-SOURCE_FIELDS = {"kind": 20, "uri": 1000, "fingerprint": 128}
+from governance.payload_fields import (
+    LONGEST_BODY,
+    LONGEST_DATA,
+    LONGEST_KEY,
+    LONGEST_TAG,
+    LONGEST_TITLE,
+    MOST_PEOPLE,
+    MOST_TAGS,
+    interval,
+    locale,
+    names,
+    parse_moment,
+    relations,
+    sensitivity_of,
+    source,
+    text,
+)
+from governance.references import References, shown
 
 CONTENT_FIELDS = ("title", "body", "data", "claims", "locale", "valid_from", "valid_to")
 METADATA_FIELDS = (
@@ -46,14 +50,6 @@ METADATA_FIELDS = (
 FIELDS = CONTENT_FIELDS + METADATA_FIELDS
 
 Payload = dict[str, Any]
-
-
-class UnknownReference(DomainError):
-    """A named kind, domain, person, group or item is not there, or not the actor's to see."""
-
-    type = "unknown-reference"
-    title = "Something named here does not exist"
-    status = 422
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -78,69 +74,6 @@ class Proposal:
     sensitivity: Sensitivity
 
 
-@dataclass(kw_only=True)
-class References:
-    """Looks up what payloads name, each thing once, so that 250 edits cost a handful of queries."""
-
-    principal: Principal
-    created_keys: set[str] = field(default_factory=set)
-    _kinds: dict[str, Kind] = field(default_factory=dict)
-    _domains: dict[str, Domain] = field(default_factory=dict)
-    _groups: dict[str, Group] = field(default_factory=dict)
-    _users: dict[str, User | None] = field(default_factory=dict)
-    _items: dict[str, ContextItem | None] = field(default_factory=dict)
-
-    def kind(self, slug: Any) -> Kind:
-        if not self._kinds:
-            self._kinds = {kind.slug: kind for kind in Kind.objects.all()}
-        if not isinstance(slug, str) or slug not in self._kinds:
-            known = ", ".join(sorted(self._kinds))
-            raise UnknownReference(f"There is no kind {_shown(slug)}.", field="kind", fix=f"Use one of: {known}.")
-        return self._kinds[slug]
-
-    def domain(self, slug: Any) -> Domain:
-        if not isinstance(slug, str) or slug not in self._domains:
-            self._domains = {domain.slug: domain for domain in Domain.objects.select_related("parent", "owner")}
-        if not isinstance(slug, str) or slug not in self._domains:
-            known = ", ".join(sorted(self._domains)) or "none yet: an administrator adds the first"
-            raise UnknownReference(f"There is no domain {_shown(slug)}.", field="domain", fix=f"Use one of: {known}.")
-        return self._domains[slug]
-
-    def user(self, username: Any, *, field_name: str) -> User:
-        if isinstance(username, str) and username not in self._users:
-            self._users[username] = User.objects.filter(username=username).first()
-        found = self._users.get(username) if isinstance(username, str) else None
-        if found is None:
-            raise UnknownReference(
-                f"There is no person {_shown(username)}.", field=field_name, fix="Give the username of a person."
-            )
-        return found
-
-    def group(self, name: Any) -> Group:
-        if not isinstance(name, str) or name not in self._groups:
-            self._groups = {group.name: group for group in Group.objects.all()}
-        if not isinstance(name, str) or name not in self._groups:
-            raise UnknownReference(
-                f"There is no audience {_shown(name)}.", field="audiences", fix="Give the name of a group."
-            )
-        return self._groups[name]
-
-    def load_items(self, keys: Iterable[str]) -> None:
-        """Fetch these items in one query, so that `item` does not ask for each."""
-        wanted = {key for key in keys if key not in self._items}
-        found = ContextItem.objects.visible_to(self.principal).select_related(
-            "kind", "domain__parent", "owner", "current_version"
-        )
-        by_key = {item.key: item for item in found.filter(key__in=wanted)}
-        self._items.update({key: by_key.get(key) for key in wanted})
-
-    def item(self, key: str) -> ContextItem | None:
-        """The item, or None where there is none or the actor may not know of it."""
-        if key not in self._items:
-            self.load_items([key])
-        return self._items[key]
-
-
 def state_of(item: ContextItem, version: ContextVersion) -> Payload:
     """The payload that would publish this version again unchanged."""
     return {
@@ -163,7 +96,7 @@ def prepare(payload: Mapping[str, Any], *, base: Payload | None, references: Ref
     unknown = sorted(set(map(str, payload)) - set(FIELDS))
     if unknown:
         raise InvalidInput(
-            f"There is no field {_shown(unknown[0])} on an item.",
+            f"There is no field {shown(unknown[0])} on an item.",
             field=unknown[0][:100],
             fix=f"Use: {', '.join(FIELDS)}.",
         )
@@ -173,16 +106,19 @@ def prepare(payload: Mapping[str, Any], *, base: Payload | None, references: Ref
     kind, domain = references.kind(merged["kind"]), references.domain(merged["domain"])
     if base is None and payload.get("review_interval_days") is None:
         merged["review_interval_days"] = kind.default_review_interval_days
-    sensitivity = _sensitivity(merged["sensitivity"], references.principal)
+    sensitivity = sensitivity_of(merged["sensitivity"], references.principal)
     owner = references.user(merged["owner"], field_name="owner") if merged["owner"] else None
     stewards = tuple(
         references.user(name, field_name="stewards")
-        for name in _names(merged["stewards"], "stewards", limit=MOST_PEOPLE, longest=150)
+        for name in names(merged["stewards"], "stewards", limit=MOST_PEOPLE, longest=150)
     )
     audiences = tuple(
-        references.group(name) for name in _names(merged["audiences"], "audiences", limit=MOST_PEOPLE, longest=150)
+        references.group(name) for name in names(merged["audiences"], "audiences", limit=MOST_PEOPLE, longest=150)
     )
-    valid_from, valid_to = _moment(merged["valid_from"], "valid_from"), _moment(merged["valid_to"], "valid_to")
+    valid_from, valid_to = (
+        parse_moment(merged["valid_from"], "valid_from"),
+        parse_moment(merged["valid_to"], "valid_to"),
+    )
     if valid_from and valid_to and valid_to <= valid_from:
         raise InvalidInput(
             "The end of validity must come after its start.", field="valid_to", fix="Choose a later end, or none."
@@ -198,11 +134,11 @@ def prepare(payload: Mapping[str, Any], *, base: Payload | None, references: Ref
     claims = merged["claims"] if merged["claims"] is not None else []
     kinds.check(claims, kinds.claims_schema(), root="claims")
     clean: Payload = {
-        "title": _text(merged["title"], "title", LONGEST_TITLE, required=True).strip(),
-        "body": _text(merged["body"], "body", LONGEST_BODY).replace("\r\n", "\n"),
+        "title": text(merged["title"], "title", LONGEST_TITLE, required=True).strip(),
+        "body": text(merged["body"], "body", LONGEST_BODY).replace("\r\n", "\n"),
         "data": data,
         "claims": claims,
-        "locale": _locale(merged["locale"]),
+        "locale": locale(merged["locale"]),
         "valid_from": iso(valid_from) if valid_from else None,
         "valid_to": iso(valid_to) if valid_to else None,
         "kind": kind.slug,
@@ -211,10 +147,10 @@ def prepare(payload: Mapping[str, Any], *, base: Payload | None, references: Ref
         "stewards": [person.username for person in stewards],
         "sensitivity": sensitivity.word,
         "audiences": [group.name for group in audiences],
-        "tags": _names(merged["tags"], "tags", limit=MOST_TAGS, longest=LONGEST_TAG),
-        "review_interval_days": _interval(merged["review_interval_days"]),
-        "relations": _relations(merged["relations"], references),
-        "source": _source(merged["source"]),
+        "tags": names(merged["tags"], "tags", limit=MOST_TAGS, longest=LONGEST_TAG),
+        "review_interval_days": interval(merged["review_interval_days"]),
+        "relations": relations(merged["relations"], references),
+        "source": source(merged["source"]),
     }
     return Proposal(
         payload=clean,
@@ -237,7 +173,7 @@ def check_key(key: Any, domain: Domain) -> str:
     """Refuse a key that is not `<domain>/<slug>` in this domain."""
     if not isinstance(key, str) or len(key) > LONGEST_KEY or not re.fullmatch(KEY_PATTERN, key):
         raise InvalidInput(
-            f"{_shown(key)} is not a key.",
+            f"{shown(key)} is not a key.",
             field="key",
             limit=LONGEST_KEY,
             fix="Write domain/slug in lower-case letters, digits and hyphens.",
@@ -293,137 +229,3 @@ def _defaults() -> Payload:
         "relations": [],
         "source": None,
     }
-
-
-def parse_moment(value: Any, field_name: str) -> datetime | None:
-    """A moment from ISO 8601 text (a date alone is midnight UTC), or None; InvalidInput names the field otherwise."""
-    return _moment(value, field_name)
-
-
-def _shown(value: Any) -> str:
-    return repr(value)[:80]
-
-
-def _text(value: Any, name: str, limit: int, *, required: bool = False) -> str:
-    if not isinstance(value, str):
-        raise InvalidInput(f"{name} must be text.", field=name, fix="Send a string.")
-    if required and not value.strip():
-        raise InvalidInput(f"{name} is empty.", field=name, fix=f"Give a {name}.")
-    if len(value) > limit:
-        raise InvalidInput(
-            f"{name} has {len(value):,} characters.",
-            field=name,
-            limit=limit,
-            fix=f"Shorten it to {limit:,} characters.",
-        )
-    return value
-
-
-def _names(value: Any, name: str, *, limit: int, longest: int) -> list[str]:
-    if value is None:
-        return []
-    if not isinstance(value, list | tuple) or not all(isinstance(part, str) for part in value):
-        raise InvalidInput(f"{name} must be a list of texts.", field=name, fix="Send an array of strings.")
-    cleaned = sorted({part.strip() for part in value if part.strip()})
-    if len(cleaned) > limit:
-        raise InvalidInput(f"{name} has {len(cleaned)} entries.", field=name, limit=limit, fix="Keep fewer of them.")
-    for part in cleaned:
-        if len(part) > longest:
-            raise InvalidInput(f"An entry of {name} is too long.", field=name, limit=longest, fix="Shorten it.")
-    return cleaned
-
-
-def _sensitivity(word: Any, principal: Principal) -> Sensitivity:
-    if not isinstance(word, str) or word not in Sensitivity.labels:
-        raise InvalidInput(
-            f"{_shown(word)} is not a sensitivity.",
-            field="sensitivity",
-            fix=f"Use one of: {', '.join(Sensitivity.labels)}.",
-        )
-    level = Sensitivity.from_word(word)
-    if level > principal.clearance:
-        raise InvalidInput(
-            f"You may not write {word} text: it is above your clearance.",
-            field="sensitivity",
-            limit=Sensitivity(max(principal.clearance, 0)).word,
-            fix="Choose a lower sensitivity, or ask somebody with that clearance.",
-        )
-    return level
-
-
-def _moment(value: Any, name: str) -> datetime | None:
-    if value is None or value == "":
-        return None
-    if isinstance(value, datetime):
-        return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
-    if isinstance(value, date):
-        return datetime.combine(value, time(), tzinfo=UTC)
-    if isinstance(value, str) and len(value) <= 40:
-        try:
-            parsed = datetime.fromisoformat(value)
-            moment = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-        except (ValueError, OverflowError):
-            moment = None
-        if moment is not None and 1900 <= moment.year <= 2999:
-            return moment
-    raise InvalidInput(
-        f"{_shown(value)} is not a moment between 1900 and 2999.",
-        field=name,
-        fix="Write a date such as 2026-12-01, or a time such as 2026-12-01T09:00:00Z.",
-    )
-
-
-def _locale(value: Any) -> str:
-    if not isinstance(value, str) or len(value) > 35 or not LOCALE.match(value):
-        raise InvalidInput(f"{_shown(value)} is not a language tag.", field="locale", fix="Write en, de, en-GB, …")
-    return value
-
-
-def _interval(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LONGEST_INTERVAL_DAYS:
-        raise InvalidInput(
-            "The review interval must be a number of days.",
-            field="review_interval_days",
-            limit=LONGEST_INTERVAL_DAYS,
-            fix=f"Give a whole number from 1 to {LONGEST_INTERVAL_DAYS}.",
-        )
-    return int(value)
-
-
-def _relations(value: Any, references: References) -> list[dict[str, str]]:
-    if value is None:
-        return []
-    if not isinstance(value, list | tuple):
-        raise InvalidInput("relations must be a list.", field="relations", fix='Send [{"type": …, "key": …}].')
-    if len(value) > MOST_RELATIONS:
-        raise InvalidInput("There are too many relations.", field="relations", limit=MOST_RELATIONS, fix="Keep fewer.")
-    wanted = set()
-    for entry in value:
-        if not isinstance(entry, Mapping) or set(entry) != {"type", "key"}:
-            raise InvalidInput(
-                "Each relation is an object with type and key.", field="relations", fix='Send [{"type": …, "key": …}].'
-            )
-        if entry["type"] not in RelationType.values:
-            raise InvalidInput(
-                f"{_shown(entry['type'])} is not a type of relation.",
-                field="relations.type",
-                fix=f"Use one of: {', '.join(RelationType.values)}.",
-            )
-        wanted.add((str(entry["type"]), str(entry["key"])))
-    references.load_items([key for _, key in wanted if key not in references.created_keys])
-    for _, key in wanted:
-        if key not in references.created_keys and references.item(key) is None:
-            raise UnknownReference(
-                f"There is no item {_shown(key)} to relate to.", field="relations", fix="Give the key of an item."
-            )
-    return [{"type": name, "key": key} for name, key in sorted(wanted)]
-
-
-def _source(value: Any) -> dict[str, str] | None:
-    if not value:
-        return None
-    if not isinstance(value, Mapping) or not set(value) <= set(SOURCE_FIELDS):
-        raise InvalidInput(
-            "source is an object with kind, uri and fingerprint.", field="source", fix="Leave out other fields."
-        )
-    return {name: _text(value.get(name, ""), f"source.{name}", limit) for name, limit in SOURCE_FIELDS.items()}

@@ -4,34 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from django.conf import settings
-from django.contrib.auth.models import Group
 from django.db import connection, transaction
-from django.db.models import Q
 
 from context import embeddings, passages
 from context.access import SYSTEM, Principal, principal_for
 from context.errors import Conflict, InvalidInput, NotPermitted
-from context.models import ContextItem, ContextVersion, Passage, Relation, User
+from context.models import ContextItem, User
 from governance.audit import ledger
-from governance.changes import (
-    EditInput,
-    StaleBase,
-    change_digest,
-    check_bases,
-    create_change,
-    get_change,
-    loaded_edits,
-    lock_change,
-    subject_of,
-    touch,
-)
+from governance.change_state import change_digest, get_change, loaded_edits, lock_change, subject_of, touch
+from governance.changes import create_change
+from governance.edits import EditInput, StaleBase, check_bases
 from governance.models import Change, ChangeState, Decision, Edit, Operation
+from governance.pen import Pen
 from governance.permissions import may_publish
 from governance.policies import Demand, demands_of, progress_of
-from governance.proposals import METADATA_FIELDS, Payload, parse_moment, version_digest
 from governance.reviews import ApprovalVoid
 
 
@@ -196,7 +185,7 @@ def _publish(
                 "emergency": change.emergency_reason,
             }
         )
-    with _Pen(change) as pen:
+    with Pen(change) as pen:
         entries = pen.write(edits, prepared, approvals, actor, now)
     entries.append(
         ledger.Entry(
@@ -217,182 +206,6 @@ def _publish(
         published=tuple(edit.key for edit in edits if edit.operation != Operation.RETIRE),
         retired=tuple(edit.key for edit in edits if edit.operation == Operation.RETIRE),
     )
-
-
-class _Pen:
-    """Writes context rows while the database lets this change do so (see governance/migrations/0002_guards.py)."""
-
-    def __init__(self, change: Change) -> None:
-        self.change = change
-
-    def __enter__(self) -> _Pen:
-        _set_pen(f"publish:{self.change.pk}")
-        return self
-
-    def __exit__(self, exc_type: object, exc: object, traceback: object) -> None:
-        if exc_type is None:
-            _set_pen("")
-
-    def write(
-        self,
-        edits: Sequence[Edit],
-        prepared: Mapping[str, Sequence[passages.PassageDraft]],
-        approvals: list[dict[str, str]],
-        actor: User,
-        now: datetime,
-    ) -> list[ledger.Entry]:
-        """Two passes, so that items created together may relate to each other."""
-        written = {}
-        entries = []
-        for edit in edits:
-            if edit.operation == Operation.RETIRE:
-                continue
-            item, previous = edit.item, edit.item.current_version if edit.item else None
-            if item is None:
-                item = ContextItem.objects.create(
-                    key=edit.key,
-                    kind=edit.kind,
-                    domain=edit.domain,
-                    title=edit.payload["title"],
-                    sensitivity=edit.sensitivity,
-                    created_at=now,
-                )
-            version = self._write_version(edit, item, previous, approvals, now)
-            self._write_item(edit, item, version, actor, now)
-            self._write_passages(item, version, prepared.get(edit.key, ()), now)
-            written[edit.key] = item
-            entries.append(
-                ledger.Entry(
-                    action="context.version.published",
-                    subject=_item_subject(edit),
-                    data={
-                        "change": self.change.pk,
-                        "operation": edit.operation,
-                        "version": version.number,
-                        "author": self.change.author.display_name,
-                        "approved_by": [approval["person"] for approval in approvals],
-                    },
-                    before=previous.digest if previous else None,
-                    after=version.digest,
-                )
-            )
-        for edit in edits:
-            if edit.operation == Operation.RETIRE:
-                entries.append(self._retire(edit, now))
-            else:
-                self._write_relations(written[edit.key], edit.payload)
-        return entries
-
-    def _write_version(
-        self,
-        edit: Edit,
-        item: ContextItem,
-        previous: ContextVersion | None,
-        approvals: list[dict[str, str]],
-        now: datetime,
-    ) -> ContextVersion:
-        payload = edit.payload
-        valid_from = parse_moment(payload["valid_from"], "valid_from") or now
-        version = ContextVersion.objects.create(
-            item=item,
-            number=previous.number + 1 if previous else 1,
-            title=payload["title"],
-            body=payload["body"],
-            data=payload["data"],
-            claims=payload["claims"],
-            locale=payload["locale"],
-            metadata={name: payload[name] for name in METADATA_FIELDS},
-            valid_from=valid_from,
-            valid_to=parse_moment(payload["valid_to"], "valid_to"),
-            published_at=now,
-            digest=version_digest(edit.key, payload),
-            change_number=self.change.pk,
-            author_label=self.change.author.display_name,
-            approvals=approvals,
-        )
-        # From then on this version is in force instead of those before it; a planned one that it overtakes never is.
-        effective = max(now, valid_from)
-        older = ContextVersion.objects.filter(item=item, number__lt=version.number)
-        older.filter(Q(superseded_at__isnull=True) | Q(superseded_at__gt=effective)).update(superseded_at=effective)
-        return version
-
-    def _write_item(self, edit: Edit, item: ContextItem, version: ContextVersion, actor: User, now: datetime) -> None:
-        payload = edit.payload
-        source = payload["source"] or {}
-        item.title, item.kind, item.domain = payload["title"], edit.kind, edit.domain
-        item.owner, item.sensitivity, item.tags = edit.owner, edit.sensitivity, payload["tags"]
-        item.source_kind, item.source_uri = source.get("kind", ""), source.get("uri", "")
-        item.source_fingerprint = source.get("fingerprint", "")
-        item.review_interval_days = payload["review_interval_days"]
-        # An approved publication confirms the text: its review interval starts anew.
-        item.verified_at, item.verified_by = now, actor
-        item.verified_until = now + timedelta(days=item.review_interval_days)
-        item.current_version, item.retired_at, item.replaced_by = version, None, None
-        item.save()
-        item.stewards.set(edit.steward_ids)
-        item.audiences.set(Group.objects.filter(pk__in=edit.audience_ids))
-
-    def _write_passages(
-        self, item: ContextItem, version: ContextVersion, drafts: Sequence[passages.PassageDraft], now: datetime
-    ) -> None:
-        effective = max(now, version.valid_from)
-        if effective <= now:
-            item.passages.all().delete()
-        else:
-            item.passages.filter(in_force_from__gte=effective).delete()
-            item.passages.filter(Q(in_force_until__isnull=True) | Q(in_force_until__gt=effective)).update(
-                in_force_until=effective
-            )
-        Passage.objects.bulk_create(
-            Passage(
-                item=item,
-                version=version,
-                ordinal=draft.ordinal,
-                heading_path=draft.heading_path,
-                anchor=draft.anchor,
-                text=draft.text,
-                token_count=draft.token_count,
-                embedding=draft.embedding,
-                embedding_model=draft.embedding_model,
-                in_force_from=effective,
-                in_force_until=version.valid_to,
-            )
-            for draft in drafts
-        )
-
-    def _write_relations(self, item: ContextItem, payload: Payload) -> None:
-        wanted = {(each["type"], each["key"]) for each in payload["relations"]}
-        present = {(row.type, row.target.key): row for row in item.relations.select_related("target")}
-        Relation.objects.filter(pk__in=[row.pk for place, row in present.items() if place not in wanted]).delete()
-        missing = wanted - set(present)
-        targets = ContextItem.objects.in_bulk([key for _, key in missing], field_name="key")
-        absent = sorted(key for _, key in missing if key not in targets)
-        if absent:
-            raise StaleBase(
-                f"{item.key} relates to {absent[0]}, which does not exist.", field="relations", keys=[item.key]
-            )
-        Relation.objects.bulk_create(
-            Relation(source=item, target=targets[key], type=name) for name, key in sorted(missing)
-        )
-
-    def _retire(self, edit: Edit, now: datetime) -> ledger.Entry:
-        item = edit.item
-        if item is None:
-            raise StaleBase(f"{edit.key} is not there to be retired.", keys=[edit.key])
-        replacement = edit.payload.get("replaced_by")
-        item.retired_at = now
-        item.replaced_by = ContextItem.objects.get(key=replacement) if replacement else None
-        item.save()
-        versions = ContextVersion.objects.filter(item=item)
-        versions.filter(Q(superseded_at__isnull=True) | Q(superseded_at__gt=now)).update(superseded_at=now)
-        item.passages.all().delete()
-        previous = item.current_version
-        return ledger.Entry(
-            action="context.item.retired",
-            subject=_item_subject(edit),
-            data={"change": self.change.pk, "replaced_by": replacement},
-            before=previous.digest if previous else None,
-        )
 
 
 def _prepare_passages(change: Change) -> dict[str, Sequence[passages.PassageDraft]]:
@@ -445,17 +258,6 @@ def _require_same_text(change: Change, edits: Sequence[Edit], demands: Sequence[
             field="digest",
             fix="Reopen and submit it again, so that it is reviewed as it stands under the policies that stand.",
         )
-
-
-def _item_subject(edit: Edit) -> ledger.Subject:
-    label = edit.payload.get("title") or (edit.item.title if edit.item else edit.key)
-    present = edit.item.sensitivity if edit.item else 0
-    return ledger.Subject(type="item", id=edit.key, label=label, sensitivity=max(edit.sensitivity, present))
-
-
-def _set_pen(value: str) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT set_config('plumbline.pen', %s, true)", [value])
 
 
 def _database_time(now: datetime) -> datetime:

@@ -10,7 +10,7 @@ from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet
 from context.access import Principal
 from context.diffs import TextDiff, diff_text
 from context.errors import NotFound
-from governance.changes import get_change
+from governance.change_state import get_change
 from governance.models import Change, Edit, Operation
 from governance.proposals import FieldDifference, differences
 from governance.summaries import base_states

@@ -12,7 +12,9 @@ from typing import Any, Literal
 from context.access import principal_for
 from context.errors import Conflict, InvalidInput, NotFound
 from context.models import ContextVersion, User
-from governance.changes import EditInput, base_state, get_change, put_edit
+from governance.change_state import get_change
+from governance.changes import put_edit
+from governance.edits import EditInput, base_state
 from governance.models import Edit, Operation
 from governance.proposals import FIELDS, Payload, state_of
 

@@ -13,7 +13,7 @@ from context.digests import check_storable
 from context.errors import Conflict, InvalidInput, NotPermitted
 from context.models import User
 from governance.audit import ledger
-from governance.changes import append_event, back_to_draft, loaded_edits, lock_change, subject_of, touch
+from governance.change_state import append_event, back_to_draft, loaded_edits, lock_change, subject_of, touch
 from governance.models import Change, ChangeState, Decision, Review
 from governance.policies import DemandProgress, demands_of, progress_of
 from governance.receipts import receipt_for, signature_of

@@ -11,7 +11,8 @@ from django.contrib.auth.models import Group
 from django.utils import timezone
 
 from context.models import ContextItem, Domain, RoleGrant, Sensitivity, User
-from governance.changes import EditInput, create_change, submit_change
+from governance.changes import create_change, submit_change
+from governance.edits import EditInput
 from governance.models import Change
 from governance.publishing import publish_change
 from governance.reviews import review_change

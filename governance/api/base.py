@@ -12,7 +12,7 @@ from config.api.entity_tags import check_if_match
 from config.api.rendering import rendered
 from config.api.views import ApiView, json_response
 from context.models import User
-from governance.changes import get_change
+from governance.change_state import get_change
 from governance.models import Change
 from governance.reading import read_change
 from governance.serializers.changes import ChangeSerializer

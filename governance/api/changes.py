@@ -13,7 +13,8 @@ from config.api.pages import read_page
 from config.api.rendering import rendered
 from config.api.views import json_response
 from governance.api.base import ChangeView
-from governance.changes import create_change, describe_change, get_change
+from governance.change_state import get_change
+from governance.changes import create_change, describe_change
 from governance.impact import impact_of
 from governance.models import ChangeState
 from governance.reading import ChangeFilters, changes_of, compare_edits, edits_of

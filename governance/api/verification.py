@@ -17,7 +17,7 @@ from config.api.views import json_response
 from context.models import ContextItem
 from context.reading import require_items
 from governance.api.base import ChangeView
-from governance.proposals import LONGEST_KEY
+from governance.payload_fields import LONGEST_KEY
 from governance.verification import MOST_AT_ONCE, verify_items
 
 

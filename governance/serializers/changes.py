@@ -8,8 +8,9 @@ from rest_framework import serializers
 
 from config.api.fields import Input, Moment, Text
 from context.serializers.people import PersonSerializer
-from governance.changes import LONGEST_REASON, LONGEST_TITLE, MOST_EDITS
+from governance.changes import LONGEST_REASON, MOST_EDITS
 from governance.models import Change, ChangeState, Decision, Review
+from governance.payload_fields import LONGEST_TITLE
 from governance.reviews import LONGEST_COMMENT
 from governance.serializers.edits import EditItemInput
 

@@ -13,10 +13,9 @@ from config.api.rendering import rendered
 from context.models import RelationType
 from context.serializers.people import SENSITIVITIES, PersonSerializer
 from context.serializers.versions import TextDiffSerializer
-from governance.changes import EditInput
+from governance.edits import EditInput
 from governance.models import Edit, Operation
-from governance.proposals import (
-    FIELDS,
+from governance.payload_fields import (
     LONGEST_BODY,
     LONGEST_INTERVAL_DAYS,
     LONGEST_KEY,
@@ -27,6 +26,7 @@ from governance.proposals import (
     MOST_TAGS,
     SOURCE_FIELDS,
 )
+from governance.proposals import FIELDS
 
 LONGEST_NAME = 150
 LONGEST_SLUG = 60

@@ -23,14 +23,8 @@ from context.views.facts import facts_of
 from context.views.item import item_href
 from context.views.pages import PageRequest, page
 from governance import publishing, reviews
-from governance.changes import (
-    describe_change,
-    get_change,
-    remove_edit,
-    reopen_change,
-    submit_change,
-    withdraw_change,
-)
+from governance.change_state import get_change
+from governance.changes import describe_change, remove_edit, reopen_change, submit_change, withdraw_change
 from governance.forms.edit_form import said
 from governance.models import AuditEvent, Change, ChangeState, Decision, Edit, Operation
 from governance.permissions import may_publish

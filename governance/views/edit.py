@@ -17,7 +17,8 @@ from context.markdown import render as render_markdown
 from context.models import ContextItem, ContextVersion, Domain, Kind, Sensitivity, User
 from context.views.item import item_href, visible_item
 from context.views.pages import PageRequest, page
-from governance.changes import EditInput, StaleBase, create_change, put_edit
+from governance.changes import create_change, put_edit
+from governance.edits import EditInput, StaleBase
 from governance.forms.edit_form import EditForm, change_rows, clean_payload, read_payload, said
 from governance.models import Change, ChangeState, Edit, Operation
 from governance.permissions import may_author

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from governance.changes import EditInput
+from governance.edits import EditInput
 from tests.api.conftest import Callers, assert_problem
 from tests.cast import Cast, creation, publish, revision
 

@@ -17,7 +17,7 @@ from context.models import ContextItem, Domain
 from context.requirements import Requirement
 from context.statements import rows
 from context.visibility import reader, visible
-from governance.changes import EditInput
+from governance.edits import EditInput
 from tests.cast import Cast, creation, publish, revision, submit
 
 

@@ -17,7 +17,7 @@ from context.errors import InvalidInput
 from context.lexemes import refresh_counts
 from context.models import LexemeCount, Passage
 from context.search import MOST_HITS, search, search_items
-from governance.changes import EditInput
+from governance.edits import EditInput
 from tests.cast import creation, publish, revision
 
 

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from context.access import SYSTEM, principal_for
 from context.suggestions import ranked_items, suggest
-from governance.changes import EditInput
+from governance.edits import EditInput
 from tests.cast import creation, publish
 
 

@@ -12,9 +12,6 @@ from context.errors import Conflict, InvalidInput, NotFound, NotPermitted, Preco
 from context.kinds import SchemaViolation
 from context.models import ContextItem, ContextVersion, Relation, RoleGrant
 from governance.changes import (
-    EditInput,
-    NothingToChange,
-    StaleBase,
     create_change,
     describe_change,
     put_edit,
@@ -23,9 +20,10 @@ from governance.changes import (
     submit_change,
     withdraw_change,
 )
+from governance.edits import EditInput, NothingToChange, StaleBase
 from governance.models import ApprovalPolicy, ApprovalStage, AuditEvent, Change, Review
-from governance.proposals import UnknownReference
 from governance.publishing import ApprovalIncomplete, publish_change, publish_due_changes, revert_change
+from governance.references import UnknownReference
 from governance.reviews import ApprovalVoid, may_review, review_change
 from tests.cast import Cast, approve, creation, propose, publish, revision, submit
 
