@@ -38,8 +38,11 @@ def contracts(request: PageRequest) -> HttpResponse:
         .prefetch_related("agents")
         .order_by("name")
     )
-    rows = [{"contract": each, "available": _available(request.principal, each)} for each in found]
-    context = {"rows": rows, "incomplete": sum(not row["available"].complete for row in rows)}
+    state = {each.pk: _available(request.principal, each) for each in found}
+    context = {
+        "rows": [{"contract": each, "available": state[each.pk]} for each in found],
+        "incomplete": sum(not available.complete for available in state.values()),
+    }
     return render(request, "agents/contracts.html", context)
 
 

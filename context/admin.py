@@ -1,0 +1,110 @@
+"""Approved context in the stock admin: to be read as far as one may, and changed only through the change flow."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.db import models
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from context.access import Principal, principal_for
+from context.models import ContextItem, ContextVersion, User
+
+admin.site.site_header = "Plumbline configuration"
+admin.site.site_title = "Plumbline"
+admin.site.index_title = "Configuration"
+admin.site.site_url = "/"
+
+
+def principal_of(request: HttpRequest) -> Principal:
+    """Who looks: being a superuser opens the configuration, never a text."""
+    assert isinstance(request.user, User)
+    return principal_for(request.user)
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """A governed record: nobody adds, changes or deletes it here, superusers included."""
+
+    actions = None
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: models.Model | None = None) -> bool:
+        return False
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        visible: models.QuerySet[Any] = self.model._default_manager.visible_to(principal_of(request))
+        return visible
+
+
+@admin.register(ContextItem)
+class ContextItemAdmin(ReadOnlyAdmin):
+    list_display = ("key", "title", "kind", "domain", "owner", "sensitivity", "verified_until")
+    list_filter = ("kind", "domain", "sensitivity")
+    list_select_related = ("kind", "domain", "owner")
+    search_fields = ("key", "title")
+    fields = (
+        "change_it",
+        "key",
+        "title",
+        "kind",
+        "domain",
+        "owner",
+        "sensitivity",
+        "tags",
+        "review_interval_days",
+        "verified_at",
+        "verified_by",
+        "verified_until",
+        "retired_at",
+        "created_at",
+    )
+    readonly_fields = ("change_it",)
+
+    @admin.display(description="To change it")
+    def change_it(self, item: ContextItem) -> SafeString:
+        return format_html(
+            '<a href="{}">Open it</a> or <a href="{}">propose an edit</a>: somebody else approves it.',
+            self.get_view_on_site_url(item) or "",
+            reverse("governance:edit-item", args=[item.domain.slug, item.slug]),
+        )
+
+    def view_on_site(self, obj: ContextItem) -> str:
+        return reverse("context:item", args=[obj.domain.slug, obj.slug])
+
+
+@admin.register(ContextVersion)
+class ContextVersionAdmin(ReadOnlyAdmin):
+    list_display = ("item", "number", "title", "published_at", "superseded_at", "author_label")
+    list_select_related = ("item",)
+    search_fields = ("item__key", "title")
+    date_hierarchy = "published_at"
+    fields = (
+        "item",
+        "number",
+        "title",
+        "body",
+        "data",
+        "claims",
+        "locale",
+        "valid_from",
+        "valid_to",
+        "published_at",
+        "superseded_at",
+        "digest",
+        "change_number",
+        "author_label",
+        "approvals",
+    )
+
+    def view_on_site(self, obj: ContextVersion) -> str:
+        return reverse("context:version", args=[*obj.item.key.split("/"), obj.number])
