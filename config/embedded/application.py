@@ -175,10 +175,13 @@ def children_of(home: Home, *, port: int, environment: Mapping[str, str]) -> lis
     ]
 
 
-def answers(url: str) -> bool:
-    """Whether a GET of this address gives 200 now."""
+def unready(url: str) -> str:
+    """Why a GET of this address does not give 200 now; empty where it does."""
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own http:// address
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
+            return "" if answer.status == 200 else f"it answers {answer.status}"
+    except urllib.error.HTTPError as error:
+        said = error.read(300).decode(errors="replace")
+        return f"it answers {error.code}: {said}"
+    except OSError as error:
+        return f"it does not answer: {error}"

@@ -129,15 +129,17 @@ def start(supervisor: Supervisor, *, port: int) -> None:
     for child in supervisor.children:
         child.start()
     web = supervisor.children[0]
-    begun = time.monotonic()
+    begun, why = time.monotonic(), ""
     while time.monotonic() - begun < STARTING_SECONDS:
         if web.ended() is not None:
+            why = "it ended"
             break
-        if application.answers(f"http://127.0.0.1:{port}/readyz"):
+        why = application.unready(f"http://127.0.0.1:{port}/readyz")
+        if not why:
             return
         time.sleep(0.1)
     raise CannotContinue(
-        "The web server did not become ready.",
+        f"The web server did not become ready: {why.strip().rstrip('.')}.",
         f"Read {web.log}, mend what it names, and run the command again.",
     )
 
