@@ -181,6 +181,8 @@ elif CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
         "visibility_timeout": _VISIBILITY_SECONDS,
         "unacked_restore_interval": 10,
     }
+# Tasks that lie below an app's own `tasks` module, which alone is found by itself.
+CELERY_IMPORTS = ("governance.audit.tasks",)
 CELERY_BEAT_SCHEDULE = {
     "publish due changes": {
         "task": "governance.tasks.publish_due_changes",
@@ -191,6 +193,21 @@ CELERY_BEAT_SCHEDULE = {
         "task": "context.tasks.embed_passages",
         "schedule": schedule(10),
         "options": {"expires": 10},
+    },
+    "sign a checkpoint": {
+        "task": "governance.audit.tasks.sign_checkpoint",
+        "schedule": schedule(900),
+        "options": {"expires": 900},
+    },
+    "deliver audit streams": {
+        "task": "governance.audit.tasks.deliver_streams",
+        "schedule": schedule(10),
+        "options": {"expires": 10},
+    },
+    "redact expired events": {
+        "task": "governance.audit.tasks.redact_expired",
+        "schedule": schedule(3_600),
+        "options": {"expires": 3_600},
     },
 }
 
@@ -273,10 +290,19 @@ EMBEDDING_WEIGHTS_SHA256 = env.text("EMBEDDING_WEIGHTS_SHA256")  # empty: the bu
 EMBEDDING_THREADS = env.integer("EMBEDDING_THREADS", 2, minimum=1)
 EMBED_INLINE_LIMIT = env.integer("EMBED_INLINE_LIMIT", 32, minimum=0)
 
+# The audit ledger. Checkpoints are signed on schedule and kept in three places: the database, files in the home, and
+# whatever receives the webhook. Keys that signed before this installation's key was replaced go on being trusted.
+AUDIT_CHECKPOINT_DIRECTORY = HOME / "checkpoints"
+AUDIT_CHECKPOINT_WEBHOOK = env.text("AUDIT_CHECKPOINT_WEBHOOK")
+AUDIT_TRUSTED_KEYS = env.words("AUDIT_TRUSTED_KEYS")
+# Whether audit streams and the webhook may reach private and loopback addresses, over plain HTTP if need be.
+AUDIT_PRIVATE_ADDRESSES = env.flag("AUDIT_PRIVATE_ADDRESSES", default=False)
+
 # Where the upper floors reach the lower ones: one explicit dict of dotted paths each, never imports or signals.
 DRIFT_DETECTORS: dict[str, str] = {}
 INBOX_SOURCES: dict[str, str] = {}
 IMPACT_SOURCES: dict[str, str] = {}
+EVIDENCE_SOURCES: dict[str, str] = {"agents": "agents.evidence.evidence_of"}
 # Parts of the home page and of an item's page, each a function that returns a template and what it shows.
 HOME_PANELS: dict[str, str] = {"refusals": "agents.views.panels.refusals"}
 ITEM_PANELS: dict[str, str] = {

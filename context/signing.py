@@ -30,7 +30,12 @@ def public_key() -> str:
 
 def key_id() -> str:
     """A short name of the public key, stored with each signature: the first 16 hexadecimal digits of its SHA-256."""
-    return hashlib.sha256(base64.b64decode(public_key())).hexdigest()[:16]
+    return key_id_of(public_key())
+
+
+def key_id_of(key: str) -> str:
+    """The short name of any public key (base64)."""
+    return hashlib.sha256(base64.b64decode(key)).hexdigest()[:16]
 
 
 def is_signed(message: bytes, signature: str, key: str | None = None) -> bool:

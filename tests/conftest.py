@@ -29,6 +29,8 @@ SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 def pytest_configure(config: pytest.Config) -> None:
     # Vectors are made by a deterministic stand-in, except where a test asks for the real model.
     settings.EMBEDDING_MODEL = "fake"
+    # Checkpoints of other ledgers that lie in the home are none of the tests' business.
+    settings.AUDIT_CHECKPOINT_DIRECTORY = Path("/nonexistent/checkpoints")
     # Slow hashing protects real passwords; the cast's are in the source.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 

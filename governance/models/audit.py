@@ -26,7 +26,8 @@ class AuditEvent(models.Model):
 
     `hash` is SHA-256 over the canonical JSON of the header; the labels and `data` enter it through `payload_digest`
     (salted), so that they can one day be redacted without breaking the chain. `at` is when it was done,
-    `recorded_at` the database's clock when it was appended. Triggers refuse UPDATE, DELETE and TRUNCATE.
+    `recorded_at` the database's clock when it was appended. Triggers refuse DELETE, TRUNCATE, and every UPDATE but a
+    redaction (governance/audit/retention.py).
     """
 
     sequence = models.BigIntegerField(primary_key=True)
@@ -68,3 +69,8 @@ class AuditEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.sequence}: {self.actor_label} {self.action} {self.subject_label}"
+
+    @property
+    def is_redacted(self) -> bool:
+        """Whether labels, data and salt were taken out by retention; the header and both digests stand."""
+        return self.salt == ""
