@@ -11,6 +11,7 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from config.embedded.database import (
@@ -24,7 +25,7 @@ from config.embedded.database import (
 from config.embedded.failures import CannotContinue
 from config.embedded.home import Home, write_private
 from config.embedded.postgres import PrivatePostgres
-from config.embedded.processes import MARK, start_process
+from config.embedded.processes import MARK, kill_group, start_process
 from config.embedded.supervisor import Child
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -100,30 +101,52 @@ def keep_environment(home: Home, environment: Mapping[str, str]) -> None:
     write_private(home.environment, json.dumps({name: environment[name] for name in names}, indent=1) + "\n")
 
 
-def run_command(home: Home, arguments: Sequence[str], *, environment: Mapping[str, str], doing: str) -> None:
-    """Run one `manage.py` command to its end, its output in the log `setup.log`."""
-    log = home.logs / "setup.log"
-    started_at = log.stat().st_size if log.exists() else 0
-    process = start_process(
-        command=[sys.executable, str(ROOT / "manage.py"), *arguments],
-        environment=environment,
-        log=log,
-        cwd=ROOT,
-    )
-    try:
-        code = process.wait()
-    except BaseException:
-        process.terminate()
+@dataclass
+class Command:
+    """One `manage.py` command that prepares something, its output in a log of its own."""
+
+    home: Home
+    arguments: Sequence[str]
+    environment: Mapping[str, str]
+    doing: str
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def log(self) -> Path:
+        return self.home.logs / f"{self.arguments[0]}.log"
+
+    def begin(self) -> Command:
+        """Start it, and go on with something else."""
+        command = [sys.executable, str(ROOT / "manage.py"), *self.arguments]
+        self.process = start_process(command=command, environment=self.environment, log=self.log, cwd=ROOT)
+        return self
+
+    def finish(self) -> None:
+        """Wait for its end; a failure is its last line."""
+        if self.process is None:
+            self.begin()
+        assert self.process is not None
+        try:
+            code = self.process.wait()
+        except BaseException:
+            self.stop()
+            raise
+        if code:
+            said = self.log.read_text(errors="replace").strip().splitlines() or ["no reason given"]
+            raise CannotContinue(
+                f"{self.doing.capitalize()} failed: {said[-1].strip().rstrip('.')}.",
+                f"Read {self.log}, mend what it names, and run the command again: it continues where it stopped.",
+            )
+
+    def stop(self) -> None:
+        """End it before its time; what it did not finish is done by the next start."""
+        if self.process is None or self.process.poll() is not None:
+            return
+        self.process.terminate()
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(5)
-        process.kill()
-        raise
-    if code:
-        said = log.read_bytes()[started_at:].decode(errors="replace").strip().splitlines() or ["no reason given"]
-        raise CannotContinue(
-            f"{doing.capitalize()} failed: {said[-1].strip().rstrip('.')}.",
-            f"Read {log}, mend what it names, and run the command again: it continues where it stopped.",
-        )
+            self.process.wait(5)
+        kill_group(self.process.pid)
+        self.process.wait()
 
 
 def children_of(home: Home, *, port: int, environment: Mapping[str, str]) -> list[Child]:

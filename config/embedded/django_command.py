@@ -14,7 +14,7 @@ from config.embedded.failures import CannotContinue
 
 ROOT = Path(__file__).resolve().parents[2]
 # These change the schema, or grant rights on it: they sign in as the owner of the tables.
-AS_OWNER = ("migrate", "grant_web_role", "flush", "sqlflush", "createcachetable")
+AS_OWNER = ("migrate", "prepare_database", "grant_web_role", "flush", "sqlflush", "createcachetable")
 
 
 def run(argv: Sequence[str]) -> int:

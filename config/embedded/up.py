@@ -10,6 +10,7 @@ from pathlib import Path
 from types import FrameType
 
 from config.embedded import application
+from config.embedded.application import Command
 from config.embedded.calm import say, step
 from config.embedded.credentials import collect_credentials, welcome
 from config.embedded.failures import CannotContinue
@@ -108,19 +109,22 @@ def prepare(home: Home, *, server: PrivatePostgres | None, port: int, with_sampl
         urls = application.ready_database(home, server)
     environment = application.environment_of(home, urls)
     application.keep_environment(home, environment)
-    as_owner = {**environment, "PLUMBLINE_DATABASE_ROLE": "owner"}
-    with step("migrating"):
-        application.run_command(home, ["migrate", "--noinput"], environment=as_owner, doing="migrating")
-        application.run_command(home, ["grant_web_role"], environment=as_owner, doing="granting rights")
     served = application.without_owner(environment)
-    with step("preparing the language model"):
-        application.run_command(home, ["prepare_embeddings"], environment=served, doing="preparing the language model")
+    as_owner = {**environment, "PLUMBLINE_DATABASE_ROLE": "owner"}
     people = home.secrets / "people.json"
-    command = "load_sample" if with_sample else "create_admin"
+    first = "load_sample" if with_sample else "create_admin"
     doing = "loading the sample organisation" if with_sample else "making an administrator"
-    with step(doing):
-        application.run_command(home, [command, "--credentials", str(people)], environment=served, doing=doing)
-        collect_credentials(home, made=people, url=f"http://127.0.0.1:{port}/")
+    schema = Command(home, ["prepare_database"], as_owner, doing="migrating")
+    model = Command(home, ["prepare_embeddings"], served, doing="preparing the language model")
+    data = Command(home, [first, "--credentials", str(people)], served, doing=doing)
+    try:
+        model.begin()  # needs no database, so it goes on beside the next step
+        for command in (schema, model, data):
+            with step(command.doing):
+                command.finish()
+    finally:
+        model.stop()
+    collect_credentials(home, made=people, url=f"http://127.0.0.1:{port}/")
     return application.children_of(home, port=port, environment=environment)
 
 
