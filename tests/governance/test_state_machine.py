@@ -28,7 +28,7 @@ from governance.changes import (
 )
 from governance.edits import EditInput
 from governance.emergencies import publish_in_emergency
-from governance.models import AuditEvent, Change, Review
+from governance.models import Change, Review
 from governance.publishing import publish_change
 from governance.reviews import review_change
 from tests.cast import Cast, gather
