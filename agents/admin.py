@@ -149,7 +149,6 @@ class ContractVersionAdmin(ReadOnlyAdmin):
 class DeliveryAdmin(ReadOnlyAdmin):
     """What agents got or were refused, as far as one may know of the agent."""
 
-    list_select_related: tuple[str, ...] = ("agent",)
     list_filter = ("agent",)
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
@@ -160,6 +159,7 @@ class DeliveryAdmin(ReadOnlyAdmin):
 @admin.register(Receipt)
 class ReceiptAdmin(DeliveryAdmin):
     list_display = ("served_at", "agent", "bundle_digest", "key_prefix")
+    list_select_related = ("agent",)
     fields = ("served_at", "agent", "bundle_digest", "key_prefix", "request_id")
     readonly_fields = ("bundle_digest",)
 

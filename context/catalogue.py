@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 
 from django.db.models import Case, Count, F, Func, IntegerField, Q, QuerySet, When
 
@@ -25,8 +26,9 @@ SORTS: Final[Mapping[str, tuple[str, ...]]] = {
 }
 NOBODY: Final = "nobody"
 MOST_NAMED: Final = 500
-MOST_FOUND: Final = 50
+MOST_FOUND: Final = 30
 SNIPPET_LENGTH: Final = 320
+_MARKUP: Final = re.compile(r"[#*|`>~]+|-{3,}|(?<!\w)-(?!\w)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,7 +99,7 @@ def find_items(*, principal: Principal, words: str, now: datetime) -> tuple[list
     )
     hits = search_items(principal=principal, query=words, limit=MOST_FOUND, at=now)
     ranked = dict.fromkeys([*named, *(hit.item_id for hit in hits)])
-    return list(ranked), {hit.item_id: hit.text[:SNIPPET_LENGTH] for hit in hits}
+    return list(ranked), {hit.item_id: _MARKUP.sub(" ", hit.text[:SNIPPET_LENGTH]) for hit in hits}
 
 
 def read_catalogue(
@@ -164,7 +166,7 @@ def _facet(name: str, items: QuerySet[ContextItem], filters: Filters) -> Facet:
 
 
 def _counted(name: str, items: QuerySet[ContextItem]) -> list[tuple[str, str, int]]:
-    rows = items.order_by()
+    rows: Any = items.order_by()  # annotated, which the type of the model does not know
     if name == "kind":
         found = rows.values_list("kind__slug", "kind__plural").annotate(n=Count("pk")).order_by("kind__plural")
         return list(found)

@@ -68,18 +68,18 @@ def make_key(request: PageRequest, slug: str) -> HttpResponse:
     subject = _agent(request, slug)
     now = timezone.now()
     days = LIFETIMES.get(request.POST.get("days", "90"), 90)
-    typed = {"name": request.POST.get("name", "").strip(), "scopes": request.POST.getlist("scopes")}
+    name, scopes = request.POST.get("name", "").strip(), request.POST.getlist("scopes")
     try:
         issued = issue_key(
             actor=request.user,
             agent=subject,
-            name=typed["name"],
-            scopes=typed["scopes"],
+            name=name,
+            scopes=scopes,
             expires_at=now + timedelta(days=days),
             now=now,
         )
     except DomainError as error:
-        return _show(request, subject, status=error.status, error=said(error), typed=typed)
+        return _show(request, subject, status=error.status, error=said(error), typed={"name": name, "scopes": scopes})
     return _show(request, subject, issued=issued)
 
 
