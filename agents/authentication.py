@@ -24,7 +24,7 @@ _SHAPE = re.compile(r"plk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _NOBODY = "0" * 64
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
-_STATEMENT = """
+STATEMENT = """
 SELECT key.id, key.secret_sha256, key.scopes,
        key.revoked_at IS NOT NULL,
        least(key.expires_at, key.grace_until) <= clock_timestamp(),
@@ -132,7 +132,7 @@ def authenticate(header: str) -> AuthenticatedAgent:
     if shape is None:
         raise _refused()
     prefix, secret = shape.groups()
-    found = rows(_STATEMENT, {"prefix": prefix, "interval": USE_IS_NOTED_EVERY})
+    found = rows(STATEMENT, {"prefix": prefix, "interval": USE_IS_NOTED_EVERY})
     row = _Row._make(found[0]) if found else None
     # Compared also where the prefix is unknown, so that the time does not tell.
     if not hmac.compare_digest(hash_of_secret(secret), row.secret_sha256 if row else _NOBODY) or row is None:

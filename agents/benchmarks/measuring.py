@@ -1,0 +1,136 @@
+"""Clients that ask as fast as they can, over HTTP or straight in SQL, and what their times come to."""
+
+from __future__ import annotations
+
+import math
+import socket
+import time
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Any
+
+import psycopg
+
+WARM_UP_SECONDS = 1.0
+MOST_PROCESSES = 2
+Step = tuple[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class HttpCalls:
+    """Requests, sent in turn over one kept-alive connection; any other status than `expected` is an error."""
+
+    host: str
+    port: int
+    requests: tuple[bytes, ...]
+    expected: int
+
+    def open(self, seat: int) -> Callable[[int], None]:
+        connection = socket.create_connection((self.host, self.port), timeout=30)
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+
+        def call(turn: int) -> None:
+            connection.sendall(self.requests[(turn * 7 + seat) % len(self.requests)])
+            status = _read_answer(connection)
+            if status != self.expected:
+                raise RuntimeError(f"the server answered {status}, not {self.expected}")
+
+        return call
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class SqlCalls:
+    """Statements, prepared and run in turn on one connection a client; `written` ones in a transaction of their own."""
+
+    url: str
+    options: str
+    read: tuple[tuple[Step, ...], ...]
+    written: tuple[Step, ...] = ()
+
+    def open(self, seat: int) -> Callable[[int], None]:
+        connection = psycopg.connect(self.url, autocommit=True, options=self.options, prepare_threshold=0)
+
+        def call(turn: int) -> None:
+            with connection.cursor() as cursor:
+                for statement, parameters in self.read[(turn * 7 + seat) % len(self.read)]:
+                    cursor.execute(statement, parameters, prepare=True).fetchall()
+                if self.written:
+                    with connection.transaction():
+                        for statement, parameters in self.written:
+                            cursor.execute(statement, parameters, prepare=True).fetchall()
+
+        return call
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Timing:
+    """Milliseconds at the median and at the 99th percentile, and calls a second over all clients."""
+
+    p50_ms: float
+    p99_ms: float
+    per_second: float
+
+    def as_json(self) -> dict[str, float]:
+        return {
+            "p50_ms": round(self.p50_ms, 3),
+            "p99_ms": round(self.p99_ms, 3),
+            "per_second": round(self.per_second, 1),
+        }
+
+
+def measure(calls: HttpCalls | SqlCalls, *, clients: int, seconds: float) -> Timing:
+    """Run `clients` threads, spread over two processes, for `seconds` after a warm-up."""
+    shares = [clients // MOST_PROCESSES + (place < clients % MOST_PROCESSES) for place in range(MOST_PROCESSES)]
+    shares = [share for share in shares if share]
+    with ProcessPoolExecutor(len(shares), mp_context=get_context("spawn")) as pool:
+        begun = [pool.submit(_run_share, calls, share, seconds) for share in shares]
+        times = sorted(each for future in begun for each in future.result())
+    if not times:
+        raise RuntimeError("not one call was finished in time")
+    return Timing(
+        p50_ms=_percentile(times, 0.50) * 1_000,
+        p99_ms=_percentile(times, 0.99) * 1_000,
+        per_second=len(times) / seconds,
+    )
+
+
+def _run_share(calls: HttpCalls | SqlCalls, clients: int, seconds: float) -> list[float]:
+    with ThreadPoolExecutor(clients) as pool:
+        shares = pool.map(lambda seat: _run_client(calls, seat, seconds), range(clients))
+        return [each for share in shares for each in share]
+
+
+def _run_client(calls: HttpCalls | SqlCalls, seat: int, seconds: float) -> list[float]:
+    call = calls.open(seat)
+    begins = time.perf_counter() + WARM_UP_SECONDS
+    ends = begins + seconds
+    times, turn = [], 0
+    while (started := time.perf_counter()) < ends:
+        call(turn)
+        finished = time.perf_counter()
+        if started >= begins:
+            times.append(finished - started)
+        turn += 1
+    return times
+
+
+def _percentile(ordered: Sequence[float], share: float) -> float:
+    return ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)]
+
+
+def _read_answer(connection: socket.socket) -> int:
+    """Read one answer whole; its status. As little work as will do, since the clients share the machine."""
+    received = connection.recv(65_536)
+    while b"\r\n\r\n" not in received:
+        more = connection.recv(65_536)
+        if not more:
+            raise RuntimeError("the server closed the connection")
+        received += more
+    head, _, body = received.partition(b"\r\n\r\n")
+    place = head.lower().index(b"content-length:") + 15
+    missing = int(head[place:].split(b"\r\n", 1)[0]) - len(body)
+    while missing > 0:
+        missing -= len(connection.recv(65_536))
+    return int(head[9:12])
