@@ -28,6 +28,7 @@ from context.tokens import count_tokens
 
 SEED = 20_261_120
 VOCABULARY = 6_000
+MANDELBROT = 50
 WORDS_PER_PASSAGE = 110
 PASSAGES_PER_ITEM = 2
 REQUIRED = 20
@@ -83,8 +84,8 @@ def _vocabulary(draw: random.Random) -> tuple[list[str], list[float]]:
     found: dict[str, None] = {}
     while len(found) < VOCABULARY:
         found["".join(draw.choices(syllables, k=draw.randint(2, 4)))] = None
-    # Zipf: the second word is half as frequent as the first, the third a third.
-    return list(found), list(accumulate(1 / rank for rank in range(1, VOCABULARY + 1)))
+    # Zipf and Mandelbrot: as the words of a language are spread once its stop words are left out.
+    return list(found), list(accumulate(1 / (rank + MANDELBROT) for rank in range(1, VOCABULARY + 1)))
 
 
 class _WithoutGuards:
