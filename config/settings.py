@@ -184,6 +184,21 @@ elif CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
 # Tasks that lie below an app's own `tasks` module, which alone is found by itself.
 CELERY_IMPORTS = ("governance.audit.tasks",)
 CELERY_BEAT_SCHEDULE = {
+    "deliver notifications": {
+        "task": "governance.tasks.deliver_notifications",
+        "schedule": schedule(20),
+        "options": {"expires": 20},
+    },
+    "remind of deadlines": {
+        "task": "governance.tasks.remind_of_deadlines",
+        "schedule": schedule(600),
+        "options": {"expires": 600},
+    },
+    "look for owners who left": {
+        "task": "governance.tasks.look_for_departed_owners",
+        "schedule": schedule(86_400),
+        "options": {"expires": 3_600},
+    },
     "publish due changes": {
         "task": "governance.tasks.publish_due_changes",
         "schedule": schedule(15),
@@ -298,10 +313,36 @@ AUDIT_TRUSTED_KEYS = env.words("AUDIT_TRUSTED_KEYS")
 # Whether audit streams and the webhook may reach private and loopback addresses, over plain HTTP if need be.
 AUDIT_PRIVATE_ADDRESSES = env.flag("AUDIT_PRIVATE_ADDRESSES", default=False)
 
+# Deadlines. What is overdue goes to the domain owner too, once the grace is over.
+VERIFICATION_GRACE_DAYS = env.integer("VERIFICATION_GRACE_DAYS", 14, minimum=0)
+VERIFICATION_REMIND_DAYS = env.integer("VERIFICATION_REMIND_DAYS", 7, minimum=0)
+REVIEW_REMIND_DAYS = env.integer("REVIEW_REMIND_DAYS", 1, minimum=0)
+
+# How people are told outside the application. Without a mail server, mail is written to files in the home.
+SITE_URL = env.text("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+EMAIL_HOST = env.text("EMAIL_HOST")
+EMAIL_PORT = env.integer("EMAIL_PORT", 587, minimum=1)
+EMAIL_HOST_USER = env.text("EMAIL_HOST_USER")
+EMAIL_HOST_PASSWORD = env.text("EMAIL_HOST_PASSWORD")
+EMAIL_USE_TLS = env.flag("EMAIL_USE_TLS", default=EMAIL_PORT == 587)
+EMAIL_TIMEOUT = 20
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'filebased'}.EmailBackend"
+EMAIL_FILE_PATH = HOME / "mail"
+DEFAULT_FROM_EMAIL = env.text("MAIL_FROM", "plumbline@localhost")
+MAIL_DOMAIN = DEFAULT_FROM_EMAIL.rpartition("@")[2].strip("> ") or "localhost"
+# The highest sensitivity whose words leave by e-mail or webhook; of more than that, only that there is something.
+MAIL_MOST_SENSITIVE = env.text("MAIL_MOST_SENSITIVE", "internal")
+DIGEST_HOUR = env.integer("DIGEST_HOUR", 6, minimum=0) % 24  # UTC
+# Hosts that people's webhooks may name, whole or as .example.org; none by default.
+WEBHOOK_ALLOWED_HOSTS = env.words("WEBHOOK_ALLOWED_HOSTS")
+WEBHOOK_PRIVATE_ADDRESSES = env.flag("WEBHOOK_PRIVATE_ADDRESSES", default=False)
+
 # Where the upper floors reach the lower ones: one explicit dict of dotted paths each, never imports or signals.
 DRIFT_DETECTORS: dict[str, str] = {}
 INBOX_SOURCES: dict[str, str] = {}
 IMPACT_SOURCES: dict[str, str] = {}
+# How often each item is used: one factor of its verification debt.
+USE_SOURCES: dict[str, str] = {"bundles": "agents.usage.deliveries"}
 EVIDENCE_SOURCES: dict[str, str] = {"agents": "agents.evidence.evidence_of"}
 # Parts of the home page and of an item's page, each a function that returns a template and what it shows.
 HOME_PANELS: dict[str, str] = {"refusals": "agents.views.panels.refusals"}

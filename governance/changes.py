@@ -19,11 +19,13 @@ from governance.change_state import (
     loaded_edits,
     lock_change,
     require_editor,
+    subject_of,
     touch,
 )
 from governance.edits import EditInput, NothingToChange, brief, build_edit, check_bases, is_same, refuse_doubles
 from governance.models import Change, ChangeState, Edit, Operation
-from governance.policies import demands_of
+from governance.notices import tell_submitted
+from governance.policies import demands_of, progress_of
 from governance.references import References
 
 LONGEST_TITLE = 200
@@ -185,6 +187,8 @@ def submit_change(*, actor: User, change_id: int, now: datetime, expected_row_ve
         change.suspended_because = ""
         touch(change, now)
         change.save()
+        progress = progress_of(demands, [], change.digest)
+        tell_submitted(change=change, subject=subject_of(change), progress=progress, now=now)
         append_event(
             change,
             principal,

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from context.access import Principal
 from context.digests import digest_of
 from context.models import Domain, Kind, Role, Sensitivity, User
 from context.models.domains import ancestors
+from context.ownership import Answering, read_answering
 from governance.models import ApprovalPolicy, ApprovalStage, ApproverRule, Decision, Edit, Review
 
 
@@ -71,12 +73,16 @@ class Demand:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class StageProgress:
-    """A stage with the labels of who has approved it; `current` where it is the one that waits."""
+    """A stage with the labels of who has approved it; `current` where it is the one that waits.
+
+    `reached_at` is when the stage before it was complete; None for the first, which waits since the submission.
+    """
 
     stage: StageDemand
     approved_by: tuple[str, ...]
     complete: bool
     current: bool
+    reached_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,6 +97,34 @@ class DemandProgress:
     @property
     def current(self) -> StageProgress | None:
         return next((stage for stage in self.stages if stage.current), None)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lookups:
+    """What demands are resolved with, read once for many changes: policies, who answers for domains, and owners."""
+
+    policies: Sequence[ApprovalPolicy]
+    answering: Answering
+    owners: Mapping[int, User]
+
+    def answerable(self, owner_id: int | None, domain_id: int) -> User | None:
+        """The owner of an item or, where they left or there is none, who answers for the domain."""
+        owner = self.owners.get(owner_id or 0)
+        if owner is not None and owner.is_active:
+            return owner
+        return self.owners.get(self.answering.for_domain(domain_id) or 0)
+
+
+def read_lookups(edits: Iterable[Edit]) -> Lookups:
+    """What `demands_of` needs for these edits. Six queries, whatever their number."""
+    answering = read_answering()
+    people = {edit.owner_id for edit in edits} | {edit.item.owner_id for edit in edits if edit.item is not None}
+    people |= {person for chain in answering.chains.values() for person in chain}
+    return Lookups(
+        policies=_all_policies(),
+        answering=answering,
+        owners=User.objects.in_bulk([person for person in people if person is not None]),
+    )
 
 
 def policy_for(
@@ -118,13 +152,13 @@ def policy_for(
     return PolicyChoice(policy=chosen, why=_why(chosen, kind, domain), also_matching=tuple(ordered[1:]))
 
 
-def demands_of(edits: Sequence[Edit]) -> list[Demand]:
-    """Every demand of every policy on these edits, as the policies stand now. Three queries.
+def demands_of(edits: Sequence[Edit], lookups: Lookups | None = None) -> list[Demand]:
+    """Every demand of every policy on these edits, as the policies stand now. Six queries; none with `lookups`.
 
     An edit is judged as its item is and as it would become, so that lowering a sensitivity or changing a kind
     does not choose an easier policy for itself.
     """
-    policies = _all_policies()
+    lookups = read_lookups(edits) if lookups is None else lookups
     grouped: dict[tuple[int, int, int | None], tuple[ApprovalPolicy, Domain, str, set[str]]] = {}
     for edit in edits:
         faces = {(edit.kind, edit.domain, edit.sensitivity, edit.owner_id)}
@@ -132,7 +166,7 @@ def demands_of(edits: Sequence[Edit]) -> list[Demand]:
             item = edit.item
             faces.add((item.kind, item.domain, item.sensitivity, item.owner_id))
         for kind, domain, sensitivity, owner_id in faces:
-            choice = policy_for(kind=kind, domain=domain, sensitivity=sensitivity, policies=policies)
+            choice = policy_for(kind=kind, domain=domain, sensitivity=sensitivity, policies=lookups.policies)
             by_owner = any(stage.approvers == ApproverRule.ITEM_OWNER for stage in choice.policy.stages.all())
             place = (choice.policy.pk, domain.pk, owner_id if by_owner else None)
             grouped.setdefault(place, (choice.policy, domain, choice.why, set()))[3].add(edit.key)
@@ -144,7 +178,7 @@ def demands_of(edits: Sequence[Edit]) -> list[Demand]:
             domain_name=domain.name,
             why=why,
             keys=tuple(sorted(keys)),
-            stages=tuple(_stage_demand(stage, domain, owner_id) for stage in policy.stages.all()),
+            stages=tuple(_stage_demand(stage, domain, owner_id, lookups) for stage in policy.stages.all()),
         )
         for (_, _, owner_id), (policy, domain, why, keys) in sorted(grouped.items(), key=lambda each: str(each[0]))
     ]
@@ -187,6 +221,7 @@ def _progress(demand: Demand, approvals: Sequence[Review]) -> DemandProgress:
     ordered = sorted(approvals, key=lambda review: (len(tokens.intersection(review.stages)), review.created_at))
     used: set[int] = set()
     found, waiting = [], False
+    reached_at: datetime | None = None
     for stage in demand.stages:
         serving = [review for review in ordered if review.reviewer_id not in used and stage.token in review.stages][
             : stage.people_required
@@ -200,8 +235,10 @@ def _progress(demand: Demand, approvals: Sequence[Review]) -> DemandProgress:
                 approved_by=tuple(review.reviewer_label for review in serving),
                 complete=complete,
                 current=current,
+                reached_at=reached_at,
             )
         )
+        reached_at = max([review.created_at for review in serving] + ([reached_at] if reached_at else []), default=None)
         waiting = waiting or not complete
     return DemandProgress(demand=demand, stages=tuple(found))
 
@@ -212,14 +249,16 @@ def _all_policies() -> list[ApprovalPolicy]:
     return [policy for policy in found if policy.stages.all()]
 
 
-def _stage_demand(stage: ApprovalStage, domain: Domain, owner_id: int | None) -> StageDemand:
+def _stage_demand(stage: ApprovalStage, domain: Domain, owner_id: int | None, lookups: Lookups) -> StageDemand:
     by_domain = stage.approvers in (ApproverRule.DOMAIN_OWNER, ApproverRule.ROLE)
     by_owner = stage.approvers == ApproverRule.ITEM_OWNER
+    answerable = lookups.answerable(owner_id, domain.pk)
+    # The token names the owner as the text does, so that an approval stands when they leave.
     token = f"{stage.pk}:{domain.pk if by_domain else ''}:{owner_id or '' if by_owner else ''}"
     return StageDemand(
         token=token,
         name=stage.name,
-        who=_who(stage, domain, owner_id),
+        who=_who(stage, domain, answerable),
         people_required=stage.people_required,
         due_in_days=stage.due_in_days,
         rule=stage.approvers,
@@ -227,11 +266,11 @@ def _stage_demand(stage: ApprovalStage, domain: Domain, owner_id: int | None) ->
         person_id=stage.person_id,
         role=stage.role,
         domain_id=domain.pk,
-        owner_id=owner_id,
+        owner_id=answerable.pk if answerable is not None else None,
     )
 
 
-def _who(stage: ApprovalStage, domain: Domain, owner_id: int | None) -> str:
+def _who(stage: ApprovalStage, domain: Domain, owner: User | None) -> str:
     if stage.approvers == ApproverRule.GROUP:
         return f"anyone in {stage.group.name}" if stage.group else "nobody: the group is gone"
     if stage.approvers == ApproverRule.PERSON:
@@ -239,8 +278,9 @@ def _who(stage: ApprovalStage, domain: Domain, owner_id: int | None) -> str:
     if stage.approvers == ApproverRule.DOMAIN_OWNER:
         return f"the owner of {domain.name}"
     if stage.approvers == ApproverRule.ITEM_OWNER:
-        owner = User.objects.filter(pk=owner_id).first() if owner_id is not None else None
-        return f"{owner.display_name}, the owner of the item" if owner else "the owner of the item, who is not named"
+        if owner is None:
+            return "the owner of the item, who is not named"
+        return f"{owner.display_name}, who answers for the item"
     return f"anyone with the role of {Role(stage.role).label.lower()} in {domain.name}"
 
 

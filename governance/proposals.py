@@ -104,9 +104,9 @@ def prepare(payload: Mapping[str, Any], *, base: Payload | None, references: Ref
     for name in FIELDS:
         check_storable(merged[name], field=name)
     kind, domain = references.kind(merged["kind"]), references.domain(merged["domain"])
-    if base is None and payload.get("review_interval_days") is None:
-        merged["review_interval_days"] = kind.default_review_interval_days
     sensitivity = sensitivity_of(merged["sensitivity"], references.principal)
+    if base is None and payload.get("review_interval_days") is None:
+        merged["review_interval_days"] = references.interval(kind, sensitivity)
     owner = references.user(merged["owner"], field_name="owner") if merged["owner"] else None
     stewards = tuple(
         references.user(name, field_name="stewards")

@@ -18,6 +18,7 @@ from governance.change_state import change_digest, get_change, loaded_edits, loc
 from governance.changes import create_change
 from governance.edits import EditInput, StaleBase, check_bases
 from governance.models import Change, ChangeState, Decision, Edit, Operation
+from governance.notices import tell_published, tell_suspended
 from governance.pen import Pen
 from governance.permissions import may_publish
 from governance.policies import Demand, demands_of, progress_of
@@ -133,6 +134,7 @@ def _suspend(change_id: int, why: str, now: datetime) -> None:
         change.suspended_because = why
         touch(change, now)
         change.save()
+        tell_suspended(change=change, subject=subject_of(change), why=why, now=now)
         ledger.append(
             actor=SYSTEM,
             action="governance.change.suspended",
@@ -172,7 +174,12 @@ def _publish(
     touch(change, now)
     change.save()
     approvals = [
-        {"person": review.reviewer_label, "username": review.reviewer.username, "at": review.created_at.isoformat()}
+        {
+            "person": review.reviewer_label,
+            "username": review.reviewer.username,
+            "at": review.created_at.isoformat(),
+            **({"on_behalf_of": review.on_behalf_of_label} if review.on_behalf_of_id is not None else {}),
+        }
         for review in change.reviews.select_related("reviewer")
         if review.decision == Decision.APPROVE and review.digest == change.digest
     ]
@@ -200,6 +207,7 @@ def _publish(
             after=change.digest,
         )
     )
+    tell_published(change=change, edits=edits, actor_id=actor.pk, now=now)
     ledger.append_all(actor=principal, entries=entries, now=now)
     return Publication(
         change=change,

@@ -17,13 +17,21 @@ FORMAT = "plumbline.review-receipt/1"
 
 
 def receipt_for(
-    *, change: Change, reviewer: User, decision: str, comment: str, demands: Sequence[Demand], now: datetime
+    *,
+    change: Change,
+    reviewer: User,
+    decision: str,
+    comment: str,
+    demands: Sequence[Demand],
+    now: datetime,
+    on_behalf_of: str = "",
 ) -> dict[str, Any]:
-    """The decision as a document: what was decided on (digest), by whom, when, under which policies."""
+    """The decision as a document: what was decided on (digest), by whom, in whose place, when, under which policies."""
     return {
         "format": FORMAT,
         "change": {"number": change.pk, "title": change.title, "digest": change.digest},
         "reviewer": {"username": reviewer.username, "name": reviewer.display_name},
+        **({"on_behalf_of": on_behalf_of} if on_behalf_of else {}),
         "decision": decision,
         "comment_sha256": hashlib.sha256(comment.encode()).hexdigest(),
         "decided_at": iso(now),

@@ -11,6 +11,8 @@ from django.contrib.auth.models import Group
 from context.access import Principal
 from context.errors import DomainError
 from context.models import ContextItem, Domain, Kind, User
+from governance.intervals import interval_for
+from governance.models import ReviewInterval
 
 
 class UnknownReference(DomainError):
@@ -28,6 +30,7 @@ class References:
     principal: Principal
     created_keys: set[str] = field(default_factory=set)
     _kinds: dict[str, Kind] = field(default_factory=dict)
+    _intervals: list[ReviewInterval] | None = None
     _domains: dict[str, Domain] = field(default_factory=dict)
     _groups: dict[str, Group] = field(default_factory=dict)
     _users: dict[str, User | None] = field(default_factory=dict)
@@ -40,6 +43,12 @@ class References:
             known = ", ".join(sorted(self._kinds))
             raise UnknownReference(f"There is no kind {shown(slug)}.", field="kind", fix=f"Use one of: {known}.")
         return self._kinds[slug]
+
+    def interval(self, kind: Kind, sensitivity: int) -> int:
+        """Days until a new item of this kind at this sensitivity is to be confirmed."""
+        if self._intervals is None:
+            self._intervals = list(ReviewInterval.objects.all())
+        return interval_for(kind=kind, sensitivity=sensitivity, intervals=self._intervals)
 
     def domain(self, slug: Any) -> Domain:
         if not isinstance(slug, str) or slug not in self._domains:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,8 +15,10 @@ from context.errors import Conflict, InvalidInput, NotPermitted
 from context.models import User
 from governance.audit import ledger
 from governance.change_state import append_event, back_to_draft, loaded_edits, lock_change, subject_of, touch
+from governance.delegations import StandIn, standing_in_for
 from governance.models import Change, ChangeState, Decision, Review
-from governance.policies import DemandProgress, demands_of, progress_of
+from governance.notices import tell_reviewed
+from governance.policies import DemandProgress, StageDemand, demands_of, progress_of
 from governance.receipts import receipt_for, signature_of
 
 LONGEST_COMMENT = 10_000
@@ -30,10 +33,11 @@ class ApprovalVoid(Conflict):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class MayReview:
-    """Whether a person may decide on a change now, and why not in words."""
+    """Whether a person may decide on a change now, in whose place where not in their own, and why not in words."""
 
     allowed: bool
     why_not: str = ""
+    stand_in: StandIn | None = None
 
 
 def approval_progress(change: Change) -> list[DemandProgress]:
@@ -42,11 +46,21 @@ def approval_progress(change: Change) -> list[DemandProgress]:
     return progress_of(demands_of(edits), change.reviews.all(), change.digest) if edits else []
 
 
-def may_review(change: Change, principal: Principal, progress: list[DemandProgress] | None = None) -> MayReview:
-    """Judge, without deciding, whether this person may review the change as it stands."""
+def may_review(
+    change: Change,
+    principal: Principal,
+    progress: Sequence[DemandProgress] | None = None,
+    stand_ins: Sequence[StandIn] | None = None,
+) -> MayReview:
+    """Judge, without deciding, whether this person may review the change as it stands.
+
+    Their own right comes first; else that of somebody they stand in for, who did not edit the change, and neither of
+    whom is heard already. `stand_ins` are read where they are not given (see `stand_ins_on`).
+    """
     if change.author_id == principal.id:
         return MayReview(allowed=False, why_not="You wrote this change. Somebody else has to approve it.")
-    if change.editors.filter(pk=principal.id).exists():
+    editors = {person.pk for person in change.editors.all()} | {change.author_id}
+    if principal.id in editors:
         return MayReview(allowed=False, why_not="You edited this change. Somebody who did not has to approve it.")
     if change.state != ChangeState.IN_REVIEW:
         return MayReview(
@@ -54,15 +68,62 @@ def may_review(change: Change, principal: Principal, progress: list[DemandProgre
         )
     progress = approval_progress(change) if progress is None else progress
     waiting = [each.current for each in progress if each.current is not None]
+    heard = _heard(change)
     if any(stage.stage.admits(principal) for stage in waiting):
-        if change.reviews.filter(reviewer_id=principal.id, digest=change.digest, decision=Decision.APPROVE).exists():
-            return MayReview(allowed=False, why_not="You have approved this text already. Now others have to.")
+        if principal.id in heard:
+            return MayReview(allowed=False, why_not=_heard_already(principal, heard[principal.id]))
         return MayReview(allowed=True)
+    candidates = stand_ins_on(change, principal) if stand_ins is None else stand_ins
+    why_not = ""
+    for stand_in in candidates:
+        if not any(_admits(stage.stage, stand_in) for stage in waiting):
+            continue
+        absent = stand_in.principal
+        if absent.id in editors:
+            why_not = f"{absent.label}, in whose place you decide, edited this change."
+        elif principal.id in heard or absent.id in heard:
+            why_not = _heard_already(principal, heard.get(principal.id) or heard[absent.id])
+        else:
+            return MayReview(allowed=True, stand_in=stand_in)
+    if why_not:
+        return MayReview(allowed=False, why_not=why_not)
     wanted = "; ".join(sorted({f"{stage.stage.name} ({stage.stage.who})" for stage in waiting}))
     later = any(stage.stage.admits(principal) for each in progress for stage in each.stages if not stage.complete)
     if later:
         return MayReview(allowed=False, why_not=f"It is not your turn yet. First: {wanted}.")
     return MayReview(allowed=False, why_not=f"You are not among its approvers. It waits for: {wanted}.")
+
+
+def stand_ins_on(change: Change, principal: Principal) -> list[StandIn]:
+    """In whose place this person may decide now, as far as those may read the change themselves. Some queries each."""
+    return [
+        stand_in
+        for stand_in in standing_in_for(principal.id)
+        if Change.objects.visible_to(stand_in.principal).filter(pk=change.pk).exists()
+    ]
+
+
+def _heard(change: Change) -> dict[int, Review]:
+    """Who is heard in the approvals of the text as it stands, themselves or through a delegate, and in which."""
+    heard = {}
+    for review in change.reviews.all():
+        if review.decision == Decision.APPROVE and review.digest == change.digest:
+            heard[review.reviewer_id] = review
+            if review.on_behalf_of_id is not None:
+                heard[review.on_behalf_of_id] = review
+    return heard
+
+
+def _heard_already(principal: Principal, review: Review) -> str:
+    if review.reviewer_id == principal.id:
+        return "You have approved this text already. Now others have to."
+    if review.on_behalf_of_id == principal.id:
+        return f"{review.reviewer_label} has approved this text in your place. Now others have to."
+    return f"{review.on_behalf_of_label or review.reviewer_label} is heard already in the approval of this text."
+
+
+def _admits(stage: StageDemand, stand_in: StandIn) -> bool:
+    return stand_in.covers(stage.domain_id) and stage.admits(stand_in.principal)
 
 
 def review_change(
@@ -123,15 +184,32 @@ def _review(
             limit=change.digest,
             fix="Read it again and decide on the new digest.",
         )
-    tokens = [stage.token for demand in demands for stage in demand.stages if stage.admits(principal)]
+    stand_in = verdict.stand_in
+    tokens = [
+        stage.token
+        for demand in demands
+        for stage in demand.stages
+        if (stage.admits(principal) if stand_in is None else _admits(stage, stand_in))
+    ]
+    absent = stand_in.principal if stand_in is not None else None
     comment = comment.strip()
-    receipt = receipt_for(change=change, reviewer=actor, decision=decision, comment=comment, demands=demands, now=now)
+    receipt = receipt_for(
+        change=change,
+        reviewer=actor,
+        decision=decision,
+        comment=comment,
+        demands=demands,
+        now=now,
+        on_behalf_of=absent.label if absent is not None else "",
+    )
     try:
         with transaction.atomic():
             review = Review.objects.create(
                 change=change,
                 reviewer=actor,
                 reviewer_label=actor.display_name,
+                on_behalf_of_id=absent.id if absent is not None else None,
+                on_behalf_of_label=absent.label if absent is not None else "",
                 decision=decision,
                 comment=comment,
                 digest=digest,
@@ -143,6 +221,7 @@ def _review(
             )
     except IntegrityError as error:
         raise Conflict("You have decided on this text already.", field="decision") from error
+    reached = progress
     if decision == Decision.APPROVE:
         progress = progress_of(demands, change.reviews.all(), change.digest)
         if all(each.complete for each in progress):
@@ -155,6 +234,7 @@ def _review(
         change.save()
     else:
         back_to_draft(change, change.author, now)
+    tell_reviewed(change=change, subject=subject_of(change), review=review, before=reached, after=progress, now=now)
     append_event(
         change,
         principal,
@@ -163,6 +243,7 @@ def _review(
         before=digest,
         comment=review.comment,
         state=change.state,
+        **({"on_behalf_of": absent.label} if absent is not None else {}),
     )
     return review
 

@@ -1,4 +1,4 @@
-"""Delegations: one person decides in another's place between two dates; must not follow one delegation into the next."""
+"""Delegations: one person decides in another's place between two dates; must not decide anything."""
 
 from __future__ import annotations
 

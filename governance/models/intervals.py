@@ -1,4 +1,4 @@
-"""How often texts of a kind and sensitivity are to be confirmed, where their authors do not say; must not hold texts."""
+"""How often texts of a kind and sensitivity are to be confirmed, where nobody says; must not hold texts."""
 
 from __future__ import annotations
 

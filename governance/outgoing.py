@@ -1,0 +1,145 @@
+"""Posts to the outside over HTTP: allow-listed hosts, vetted addresses, no redirects; must not know what it posts.
+
+The name is resolved once, every address it has is vetted, and the connection goes to a vetted address itself: a name
+that answers otherwise the second time gains nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import ipaddress
+import socket
+import ssl
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from context.errors import InvalidInput
+
+TIMEOUT_SECONDS = 10.0
+LONGEST_ANSWER = 4_096
+LONGEST_URL = 500
+
+
+class NotReachable(Exception):
+    """The other side could not be reached or did not take it: worth another attempt."""
+
+
+class AddressRefused(InvalidInput):
+    """The URL leads where this installation does not post."""
+
+    type = "address-refused"
+    title = "This address is not allowed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Destination:
+    """A vetted URL: whom to greet, and the address to connect to."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str
+    address: str
+
+
+def check_url(url: str, *, allowed_hosts: Sequence[str], allow_private: bool) -> None:
+    """Refuse, without resolving it, a URL that would never be posted to. Hosts match whole, or below `.example.org`."""
+    parts = urlsplit(url)
+    try:
+        port = parts.port
+    except ValueError:
+        port = 0
+    host = (parts.hostname or "").rstrip(".").lower()
+    schemes = ("https", "http") if allow_private else ("https",)
+    if len(url) > LONGEST_URL or not url.isascii() or any(character.isspace() for character in url):
+        raise AddressRefused("The URL is too long or holds odd characters.", field="url", limit=LONGEST_URL)
+    if parts.scheme not in schemes or not host or port == 0 or parts.username is not None:
+        raise AddressRefused("The URL must be plain https.", field="url", fix="Write https://host/path.")
+    if not any(host == each or (each.startswith(".") and host.endswith(each)) for each in allowed_hosts):
+        raise AddressRefused(
+            f"{host[:100]} is not among the hosts that this installation posts to.",
+            field="url",
+            fix="Ask an administrator to add it to WEBHOOK_ALLOWED_HOSTS.",
+        )
+
+
+def vet(url: str, *, allowed_hosts: Sequence[str], allow_private: bool) -> Destination:
+    """Where the URL leads now. AddressRefused where not allowed, NotReachable where the name does not resolve."""
+    check_url(url, allowed_hosts=allowed_hosts, allow_private=allow_private)
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".").lower()
+    port = parts.port or (443 if parts.scheme == "https" else 80)
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        raise NotReachable(f"{host} does not resolve.") from error
+    addresses = [str(entry[4][0]) for entry in found]
+    for address in addresses:
+        if not allow_private and not is_public(address):
+            raise AddressRefused(f"{host} leads to a private address.", field="url", fix="Use a public host.")
+    if not addresses:
+        raise NotReachable(f"{host} has no address.")
+    path = parts.path or "/"
+    return Destination(
+        scheme=parts.scheme,
+        host=host,
+        port=port,
+        path=f"{path}?{parts.query}" if parts.query else path,
+        address=addresses[0],
+    )
+
+
+def is_public(address: str) -> bool:
+    """Whether the address is one of the open internet; mapped and embedded IPv4 is judged as what it is."""
+    try:
+        found = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    if isinstance(found, ipaddress.IPv6Address):
+        inner = found.ipv4_mapped or found.sixtofour or (found.teredo[1] if found.teredo else None)
+        if inner is not None:
+            found = inner
+        elif found in ipaddress.ip_network("64:ff9b::/96"):
+            found = ipaddress.IPv4Address(int(found) & 0xFFFFFFFF)
+    return found.is_global and not found.is_multicast
+
+
+def signature(secret: bytes, timestamp: int, body: bytes) -> str:
+    """`t=<unix seconds>,v1=<hex HMAC-SHA256 of "<t>.<body>">`: bound to its moment, so that a replay is noticed."""
+    mac = hmac.new(secret, f"{timestamp}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={timestamp},v1={mac}"
+
+
+def post(destination: Destination, *, body: bytes, headers: Mapping[str, str]) -> int:
+    """Post and return the status (2xx); NotReachable for anything else. Redirects are not followed."""
+    connection = _Connection(destination)
+    try:
+        connection.request("POST", destination.path, body=body, headers=dict(headers))
+        answer = connection.getresponse()
+        answer.read(LONGEST_ANSWER)
+        status = answer.status
+    except (OSError, http.client.HTTPException) as error:
+        raise NotReachable(f"{destination.host}: {type(error).__name__}") from error
+    finally:
+        connection.close()
+    if not 200 <= status < 300:
+        raise NotReachable(f"{destination.host} answered {status}.")
+    return status
+
+
+class _Connection(http.client.HTTPConnection):
+    """Greets the host by its name, TLS included, but connects to the vetted address."""
+
+    def __init__(self, destination: Destination) -> None:
+        super().__init__(destination.host, destination.port, timeout=TIMEOUT_SECONDS)
+        self.destination = destination
+
+    def connect(self) -> None:
+        plain = socket.create_connection((self.destination.address, self.destination.port), TIMEOUT_SECONDS)
+        if self.destination.scheme == "https":
+            self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.destination.host)
+        else:
+            self.sock = plain
