@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from django.http import HttpResponse, StreamingHttpResponse
+from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
 from config.api.described import CURSOR, LIMIT, answers, moment, word
 from config.api.pages import read_page
-from config.api.rendering import encode, rendered
+from config.api.rendering import rendered
 from config.api.views import ApiView, json_response
-from governance.audit.reading import EventFilters, events_of, stream_events, verify_ledger
-from governance.models import AuditEvent
-from governance.serializers.audit import (
-    AuditEventPageSerializer,
-    AuditEventSerializer,
-    VerdictSerializer,
-    exported,
-)
+from governance.audit.export import FORMATS, begin_export, export_lines
+from governance.audit.reading import EventFilters, events_of, verify_ledger
+from governance.serializers.audit import AuditEventPageSerializer, AuditEventSerializer, VerdictSerializer
 
 FILTERS = ("actor", "action", "subject", "since", "until")
 DESCRIBED = [
@@ -71,24 +65,24 @@ class VerifyView(AuditView):
 
 
 class ExportView(AuditView):
-    """The events asked for as JSON Lines, oldest first, with all from which their hashes can be computed again."""
+    """The events asked for, oldest first: JSON Lines that prove themselves, CSV, or OCSF. The export is an event."""
 
-    parameters = FILTERS
+    parameters = (*FILTERS, "format")
 
     @extend_schema(
         operation_id="export_audit",
         summary="Export audit events",
-        parameters=DESCRIBED,
-        responses={(200, "application/jsonl"): OpenApiResponse(OpenApiTypes.STR, description="One event a line.")},
+        parameters=[*DESCRIBED, word("format", "jsonl (the default; verify_export.py checks it), csv or ocsf.")],
+        responses={
+            (200, kind.partition(";")[0]): OpenApiResponse(OpenApiTypes.STR, description="One event a line.")
+            for kind in FORMATS.values()
+        },
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        events = stream_events(principal=self.principal, filters=self.filters())
-        response = StreamingHttpResponse(_lines(events), content_type="application/jsonl")
-        response["Content-Disposition"] = 'attachment; filename="audit.jsonl"'
+        asked = self.query.text("format") or "jsonl"
+        export = begin_export(principal=self.principal, filters=self.filters(), format=asked, now=timezone.now())
+        response = StreamingHttpResponse(export_lines(export, format=asked), content_type=FORMATS[asked])
+        name = "audit.ocsf.jsonl" if asked == "ocsf" else f"audit.{asked}"
+        response["Content-Disposition"] = f'attachment; filename="{name}"'
         response["Cache-Control"] = "private, no-store"
         return response
-
-
-def _lines(events: Iterator[AuditEvent]) -> Iterator[bytes]:
-    for event in events:
-        yield encode(exported(event)) + b"\n"

@@ -200,17 +200,17 @@ class Checker:
 
 def _exact_digest(payload: dict[str, Any]) -> str:
     try:
-        return digest_of(_as_doubles(payload))
+        return digest_of(as_doubles(payload))
     except InvalidInput:
         return ""
 
 
-def _as_doubles(value: Any) -> Any:
+def as_doubles(value: Any) -> Any:
     """Whole numbers that only a double holds come back from the database as integers."""
     if isinstance(value, dict):
-        return {name: _as_doubles(part) for name, part in value.items()}
+        return {name: as_doubles(part) for name, part in value.items()}
     if isinstance(value, list):
-        return [_as_doubles(part) for part in value]
+        return [as_doubles(part) for part in value]
     if isinstance(value, int) and not isinstance(value, bool) and abs(value) > LARGEST_INTEGER:
         return float(value)
     return value

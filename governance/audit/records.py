@@ -10,6 +10,7 @@ import orjson
 
 from context.digests import iso
 from context.models import Sensitivity
+from governance.audit.chain import as_doubles
 from governance.models import AuditEvent
 
 OCSF_VERSION = "1.3.0"
@@ -74,7 +75,7 @@ def native(event: AuditEvent, *, clearance: int) -> dict[str, Any]:
     }
     if state == WHOLE:
         actor["label"], subject["label"] = event.actor_label, event.subject_label
-        record |= {"data": event.data, "salt": event.salt}
+        record |= {"data": as_doubles(event.data), "salt": event.salt}
     return record
 
 
@@ -96,7 +97,7 @@ def ocsf(event: AuditEvent, *, clearance: int) -> dict[str, Any]:
     }
     if whole:
         user["name"], entity["name"] = event.actor_label, event.subject_label
-        entity["data"] = event.data
+        entity["data"] = as_doubles(event.data)
     return {
         "activity_id": activity_id,
         "activity_name": activity_name,
@@ -145,7 +146,7 @@ def csv_row(event: AuditEvent, *, clearance: int) -> list[str]:
         event.request_id,
         event.before_digest,
         event.after_digest,
-        orjson.dumps(event.data, option=orjson.OPT_SORT_KEYS).decode() if whole else "",
+        orjson.dumps(as_doubles(event.data), option=orjson.OPT_SORT_KEYS).decode() if whole else "",
         state,
         event.payload_digest,
         event.previous_hash,

@@ -32,7 +32,7 @@ def add_stream(
     url: str,
     now: datetime,
     content: str = StreamContent.EVENTS,
-    format: str = StreamFormat.NATIVE,  # noqa: A002  the field's name
+    format: str = StreamFormat.NATIVE,
     signature: str = StreamSignature.ED25519,
     clearance: int = Sensitivity.INTERNAL,
     from_start: bool = False,
@@ -116,7 +116,7 @@ def streams_of(*, principal: Principal) -> list[AuditStream]:
 
 
 def follow_webhook(*, now: datetime) -> None:
-    """Make the stream of checkpoints what the setting AUDIT_CHECKPOINT_WEBHOOK says. One query where nothing changed."""
+    """Make the stream of checkpoints what AUDIT_CHECKPOINT_WEBHOOK says. One query if nothing did."""
     wanted = settings.AUDIT_CHECKPOINT_WEBHOOK
     stream = AuditStream.objects.filter(name=WEBHOOK).first()
     if (stream.url if stream else "") == wanted:

@@ -6,7 +6,6 @@ from typing import Any
 
 from rest_framework import serializers
 
-from context.digests import iso
 from governance.audit.verification import Verdict
 from governance.models import AuditEvent
 
@@ -58,27 +57,8 @@ class VerdictSerializer(serializers.Serializer[Verdict]):
     broken_sequence = serializers.IntegerField(allow_null=True)
     reason = serializers.CharField(allow_null=True)
     seconds = serializers.FloatField()
-
-
-def exported(event: AuditEvent) -> dict[str, Any]:
-    """One line of an export: everything from which the two hashes of an event can be computed again.
-
-    The moments have the form that stands in the ledger's canonical JSON.
-    """
-    return {
-        "sequence": event.sequence,
-        "at": iso(event.at),
-        "recorded_at": iso(event.recorded_at),
-        "actor": {"kind": event.actor_kind, "id": event.actor_id, "label": event.actor_label},
-        "action": event.action,
-        "subject": {"type": event.subject_type, "id": event.subject_id, "label": event.subject_label},
-        "sensitivity": event.sensitivity,
-        "request_id": event.request_id,
-        "before": event.before_digest,
-        "after": event.after_digest,
-        "data": event.data,
-        "salt": event.salt,
-        "payload": event.payload_digest,
-        "previous": event.previous_hash,
-        "hash": event.hash,
-    }
+    checkpoints = serializers.IntegerField(help_text="Signed checkpoints that the ledger was compared with.")
+    signed_sequence = serializers.IntegerField(help_text="The last event that one of them covers.")
+    redacted = serializers.IntegerField(help_text="Events whose payload was redacted by retention.")
+    merkle_root = serializers.CharField()
+    notes = serializers.ListField(child=serializers.CharField())

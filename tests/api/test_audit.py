@@ -73,8 +73,9 @@ def test_verify__whole_ledger__holds(cast: Cast, callers: Callers) -> None:
 def test_export__each_line__its_hashes_can_be_computed_from_it_alone(cast: Cast, callers: Callers) -> None:
     publish(cast, creation("legal/cap", title="Cap, “quoted” and ünïcode"))
     response = callers.auditor.get("/api/v1/audit/export/")
-    assert response["Content-Type"] == "application/jsonl"
-    events = [json.loads(line) for line in b"".join(response.streaming_content).splitlines()]
+    assert response["Content-Type"] == "application/x-ndjson"
+    lines = [json.loads(line) for line in b"".join(response.streaming_content).splitlines()]
+    events = [line for line in lines if line["type"] == "event"]
     assert [event["sequence"] for event in events] == list(range(1, AuditEvent.objects.count() + 1))
     previous = "0" * 64
     for event in events:

@@ -1,0 +1,1 @@
+"""Scripts that travel with what is exported and need nothing of Plumbline."""
