@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.db.models import Q
@@ -14,6 +15,7 @@ from context.access import principal_for
 from context.errors import DomainError
 from context.models import ContextItem, User
 from governance.changes import create_change, submit_change, withdraw_change
+from governance.comments import add_comment
 from governance.edits import EditInput
 from governance.models import Change
 from governance.publishing import publish_change
@@ -45,6 +47,7 @@ class History:
     changes: dict[str, int] = field(default_factory=dict)
     known: set[str] = field(default_factory=set)
     related: dict[str, int] = field(default_factory=dict)
+    threads: dict[int, int] = field(default_factory=dict)
 
     def create(self, entry: Mapping[str, Any], edits: Callable[[], list[EditInput]], now: datetime) -> None:
         change = create_change(
@@ -67,6 +70,22 @@ class History:
 
     def withdraw(self, entry: Mapping[str, Any], comment: str, now: datetime) -> None:
         withdraw_change(actor=_user(entry["author"]), change_id=self.changes[entry["slug"]], now=now, comment=comment)
+
+    def comment(self, entry: Mapping[str, Any], said: Mapping[str, Any], now: datetime) -> None:
+        """A remark on the change, on the passage `quote` of one of its texts, or in reply to the first remark."""
+        change_id = self.changes[entry["slug"]]
+        first = self.threads.get(change_id) if said.get("in_reply") else None
+        made = add_comment(
+            actor=_user(said["by"]),
+            change_id=change_id,
+            text=said["comment"],
+            key=said.get("key", ""),
+            field="body" if "quote" in said else "",
+            quote=said.get("quote", ""),
+            reply_to=first,
+            now=now,
+        )
+        self.threads.setdefault(change_id, made.pk)
 
     def verify(self, entry: Mapping[str, Any], now: datetime) -> None:
         """A round: what falls due soon in the domain and below, but for the exceptions."""
@@ -141,7 +160,7 @@ def live_through(
     The files were written for a certain day. Loaded later, the whole history moves by whole weeks, so that what is
     overdue stays so and what is not does not become it.
     """
-    moved = (now - WRITTEN_AT) // timedelta(weeks=1) * timedelta(weeks=1)
+    moved = moved_by(now)
     lay_down_organisation(sample, now=FOUNDED_AT + moved)
     history = History(sample=sample, moved=moved)
     steps = [*_published(history), *_verified(history), *_unpublished(history), *_departures(sample), *also]
@@ -161,25 +180,24 @@ def _published(history: History) -> Iterable[Step]:
         back = entry.get("sent_back")
         day = len(reviewers) + (3 if back else 1)
         yield _step(entry, "create", _working_days_before(on, day + 1), _creating(history, entry))
-        yield _step(entry, "submit", _working_days_before(on, day), lambda now, e=entry: history.submit(e, now))
+        yield _step(entry, "submit", _working_days_before(on, day), partial(history.submit, entry))
         if back:
             yield _step(
                 entry,
                 "send back",
                 _working_days_before(on, day - 1),
-                lambda now, e=entry, b=back: history.review(e, b["by"], "request_changes", b["comment"], now),
+                partial(history.review, entry, back["by"], "request_changes", back["comment"]),
             )
-            yield _step(
-                entry, "submit again", _working_days_before(on, day - 2), lambda now, e=entry: history.submit(e, now)
-            )
-        for ahead, reviewer in zip(range(len(reviewers), 0, -1), reviewers, strict=True):
+            yield _step(entry, "submit again", _working_days_before(on, day - 2), partial(history.submit, entry))
+        for ahead, said in zip(range(len(reviewers), 0, -1), reviewers, strict=True):
+            by, comment = (said, "") if isinstance(said, str) else (said["by"], said["comment"])
             yield _step(
                 entry,
-                f"approve {reviewer}",
+                f"approve {by}",
                 _working_days_before(on, ahead),
-                lambda now, e=entry, r=reviewer: history.review(e, r, "approve", "", now),
+                partial(history.review, entry, by, "approve", comment),
             )
-        yield _step(entry, "publish", on, lambda now, e=entry: history.publish(e, now), hour=7)
+        yield _step(entry, "publish", on, partial(history.publish, entry), hour=7)
 
 
 def _creating(history: History, entry: Mapping[str, Any]) -> Callable[[datetime], object]:
@@ -191,7 +209,7 @@ def _verified(history: History) -> Iterable[Step]:
         yield Step(
             name=f"verify {entry['domain']}",
             at=moment(entry["at"]) + timedelta(hours=14),
-            run=lambda now, e=entry: history.verify(e, now),
+            run=partial(history.verify, entry),
         )
 
 
@@ -209,6 +227,7 @@ def _proposing(history: History, entry: Mapping[str, Any], said: Mapping[str, An
         "submit": lambda now: history.submit(entry, now),
         "approve": lambda now: history.review(entry, said["by"], "approve", comment, now),
         "reject": lambda now: history.review(entry, said["by"], "reject", comment, now),
+        "comment": lambda now: history.comment(entry, said, now),
         "withdraw": lambda now: history.withdraw(entry, comment, now),
         "schedule": lambda now: history.publish(entry, now, moment(said["for"]) + history.moved),
     }
@@ -221,7 +240,7 @@ def _departures(sample: Sample) -> Iterable[Step]:
             yield Step(
                 name=f"{person['username']} leaves",
                 at=moment(person["left"]) + timedelta(hours=17),
-                run=lambda now, username=person["username"]: let_go(username, now=now),
+                run=partial(let_go, person["username"]),
             )
 
 
@@ -237,6 +256,11 @@ def _working_days_before(day: datetime, count: int) -> datetime:
         day -= timedelta(days=1)
         count -= day.weekday() < 5
     return day
+
+
+def moved_by(now: datetime) -> timedelta:
+    """How far the history moves so that it ends about `now`: whole weeks, which keeps working days what they are."""
+    return (now - WRITTEN_AT) // timedelta(weeks=1) * timedelta(weeks=1)
 
 
 def moment(text: str) -> datetime:

@@ -47,7 +47,7 @@ def lay_down_organisation(sample: Sample, *, now: datetime) -> None:
             _policy(policy, domains, admin, now)
 
 
-def let_go(username: str, *, now: datetime) -> None:
+def let_go(username: str, now: datetime) -> None:
     """Somebody leaves: their account is closed, their name stays on what they wrote and owned."""
     admin = User.objects.get(is_superuser=True, role_grants__role=Role.ADMINISTRATOR)
     person = User.objects.get(username=username)
