@@ -103,6 +103,7 @@ class BundlesDescribed(ApiView):
     """How `bundles` reads in the API's description; the view above serves it."""
 
     open_to = ("agent",)
+    answers_once = False  # a bundle is addressed by its content: asking again gives the same one
 
     @extend_schema(
         operation_id="fetch_bundle",

@@ -24,36 +24,34 @@ def body_limit() -> int:
 
 
 def read_json(request: HttpRequest, *, limit: int | None = None) -> dict[str, Any]:
-    """The body as a JSON object; an empty body reads as an empty object. For plain Django views.
+    """The body as a JSON object; an empty body reads as an empty object. For DRF's views and plain ones.
 
     Raises UnsupportedMediaType, BodyTooLarge (before reading, where the length is announced), MalformedJson or
     InvalidInput. At most `limit` + 1 bytes are ever held.
     """
-    check_length(request, limit=limit)
-    raw = _bounded(request, limit=limit)
-    if raw and request.content_type != "application/json":
-        raise UnsupportedMediaType(
-            f"The body is {request.content_type or 'of no stated type'}.", fix="Send Content-Type: application/json."
-        )
-    return parse_object(raw)
-
-
-def check_length(request: HttpRequest, *, limit: int | None = None) -> None:
-    """Refuse an announced length or an encoding before a byte is read."""
     most = body_limit() if limit is None else limit
-    announced = str(request.META.get("CONTENT_LENGTH") or "0")
-    if announced.isdecimal() and (len(announced) > 18 or int(announced) > most):
+    announced = _announced_length(request)
+    if announced > most:
         raise _too_large(most)
     if request.headers.get("Content-Encoding", "identity") != "identity":
         raise UnsupportedMediaType("Encoded bodies are not read here.", fix="Send the body without Content-Encoding.")
+    if announced and request.content_type != "application/json":
+        raise UnsupportedMediaType(
+            f"The body is {request.content_type or 'of no stated type'}.", fix="Send Content-Type: application/json."
+        )
+    return parse_object(_bounded(request, most))
 
 
-def _bounded(stream: HttpRequest | IO[bytes], *, limit: int | None) -> bytes:
-    most = body_limit() if limit is None else limit
-    raw = stream.read(most + 1)
+def _announced_length(request: HttpRequest) -> int:
+    announced = str(request.META.get("CONTENT_LENGTH") or "0")
+    return int(announced[:18]) if announced.isdecimal() else 0
+
+
+def _bounded(stream: HttpRequest | IO[bytes], most: int) -> bytes:
+    raw = bytes(stream.read(most + 1))
     if len(raw) > most:
         raise _too_large(most)
-    return bytes(raw)
+    return raw
 
 
 def _too_large(most: int) -> BodyTooLarge:
@@ -132,4 +130,4 @@ class StrictJsonParser(BaseParser):
     media_type = "application/json"
 
     def parse(self, stream: IO[bytes], media_type: str | None = None, parser_context: Any = None) -> dict[str, Any]:
-        return parse_object(_bounded(stream, limit=None))
+        return parse_object(_bounded(stream, body_limit()))

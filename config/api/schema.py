@@ -69,6 +69,13 @@ SECURITY: dict[str, Any] = {
 class Description(AutoSchema):
     """DRF views as they are: nothing is guessed beyond what `extend_schema` says beside the view."""
 
+    def get_operation(self, *args: Any, **kwargs: Any) -> dict[str, Any] | None:
+        """The operation, with the Idempotency-Key that every write takes but where the view says otherwise."""
+        operation: dict[str, Any] | None = super().get_operation(*args, **kwargs)
+        if operation is not None and self.method.lower() in WRITES and getattr(self.view, "answers_once", True):
+            operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
+        return operation
+
     def get_auth(self) -> list[dict[str, list[str]]]:
         """Who may call: people by token or session, and agents by key where the view is open to them."""
         schemes = ["personal_token", "session"]
@@ -78,7 +85,7 @@ class Description(AutoSchema):
 
 
 def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
-    """Give every operation its refusals, and every write its Idempotency-Key."""
+    """Give every operation its refusals."""
     components = result.setdefault("components", {})
     components.setdefault("schemas", {})["Problem"] = PROBLEM_SCHEMA
     components["securitySchemes"] = SECURITY
@@ -90,8 +97,6 @@ def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         responses = operation.setdefault("responses", {})
         for status in _statuses(path, method, operation):
             responses.setdefault(status, answer)
-        if method in WRITES:
-            operation.setdefault("parameters", []).append(IDEMPOTENCY_KEY)
     return result
 
 

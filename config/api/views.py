@@ -12,6 +12,7 @@ from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from config.api.authentication import principal_of
+from config.api.bodies import read_json
 from config.api.entity_tags import not_modified, tag_of, unchanged
 from config.api.idempotency import answer_once
 from config.api.parameters import Parameters
@@ -23,11 +24,15 @@ UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
 
 class ApiView(APIView):
-    """A view of the API. `open_to` says who may call it; `parameters` names what its query string may hold."""
+    """A view of the API. `open_to` says who may call it; `parameters` names what its query string may hold.
+
+    `answers_once` says whether its writes take an Idempotency-Key.
+    """
 
     permission_classes = [IsKnownCaller]
     open_to: ClassVar[tuple[Caller, ...]] = ("person",)
     parameters: ClassVar[Collection[str]] = ()
+    answers_once: ClassVar[bool] = True
     repeatable: ClassVar[Collection[str]] = ()
 
     principal: Principal
@@ -41,7 +46,7 @@ class ApiView(APIView):
         self.principal = principal_of(request)
         allowed = self.parameters if request.method in {"GET", "HEAD"} else ()
         self.query = Parameters(request.query_params, allowed=allowed, many=self.repeatable)
-        self.body = dict(request.data) if request.method in UNSAFE else {}
+        self.body = read_json(request._request) if request.method in UNSAFE else {}
 
     def write(
         self,
