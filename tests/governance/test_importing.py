@@ -28,7 +28,7 @@ from tests.cast import creation, publish, revision
 TREE = {
     "index.md": '# Welcome\n\nRead [leave](people/leave.md#carry-over) and [travel]({% page "/people/travel/" %}).\n',
     "people/leave.md": "---\ntitle: Annual leave\ntags: [leave, holiday]\n---\n\n## Carry-over\n\nUntil 31 March.\n",
-    "people/travel.md": "+++\ntitle = 'Travel'\n+++\n\nSee [leave](/people/leave) and [home](../index.md), [x](/gone/).\n",
+    "people/travel.md": "+++\ntitle = 'Travel'\n+++\n\n[Leave](/people/leave), [home](../index.md), [x](/gone/).\n",
     "money/expenses.md": '{\n "title": "Expenses"\n}\n\nKeep receipts. {% comment %}secret{% endcomment %}\n',
     "money/index.md": "# Money matters\n\nSee [expenses](expenses.md), [nothing](nothing.md), [out](https://example.org).\n",
 }
@@ -89,7 +89,7 @@ def test_import__a_tree__is_one_draft_with_titles_links_relations_and_sources(ca
     assert (
         edits["legal/travel"]
         .payload["body"]
-        .startswith("See [leave](item:legal/leave) and [home](item:legal/handbook)")
+        .startswith("[Leave](item:legal/leave), [home](item:legal/handbook), [x](/gone/)")
     )
     assert [entry["key"] for entry in edits["legal/travel"].payload["relations"]] == ["legal/handbook", "legal/leave"]
     assert edits["legal/leave"].payload["tags"] == ["holiday", "leave"]
