@@ -310,8 +310,6 @@ EMBED_INLINE_LIMIT = env.integer("EMBED_INLINE_LIMIT", 32, minimum=0)
 AUDIT_CHECKPOINT_DIRECTORY = HOME / "checkpoints"
 AUDIT_CHECKPOINT_WEBHOOK = env.text("AUDIT_CHECKPOINT_WEBHOOK")
 AUDIT_TRUSTED_KEYS = env.words("AUDIT_TRUSTED_KEYS")
-# Whether audit streams and the webhook may reach private and loopback addresses, over plain HTTP if need be.
-AUDIT_PRIVATE_ADDRESSES = env.flag("AUDIT_PRIVATE_ADDRESSES", default=False)
 
 # Deadlines. What is overdue goes to the domain owner too, once the grace is over.
 VERIFICATION_GRACE_DAYS = env.integer("VERIFICATION_GRACE_DAYS", 14, minimum=0)

@@ -90,8 +90,8 @@ def measure(calls: HttpCalls | SqlCalls, *, clients: int, seconds: float) -> Tim
     if not times:
         raise RuntimeError("not one call was finished in time")
     return Timing(
-        p50_ms=_percentile(times, 0.50) * 1_000,
-        p99_ms=_percentile(times, 0.99) * 1_000,
+        p50_ms=percentile(times, 0.50) * 1_000,
+        p99_ms=percentile(times, 0.99) * 1_000,
         per_second=len(times) / seconds,
     )
 
@@ -116,7 +116,7 @@ def _run_client(calls: HttpCalls | SqlCalls, seat: int, seconds: float) -> list[
     return times
 
 
-def _percentile(ordered: Sequence[float], share: float) -> float:
+def percentile(ordered: Sequence[float], share: float) -> float:
     return ordered[min(len(ordered) - 1, math.ceil(share * len(ordered)) - 1)]
 
 

@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils.module_loading import import_string
 
 # Each: a function of items, clients, seconds and `say` that returns a report.
-BENCHMARKS = {"bundles": "agents.benchmarks.bundles.run"}
+BENCHMARKS = {"audit": "agents.benchmarks.audit.run", "bundles": "agents.benchmarks.bundles.run"}
 
 
 class Command(BaseCommand):
