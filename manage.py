@@ -9,7 +9,12 @@ import sys
 
 from config.embedded.failures import CannotContinue
 
-OURS = {"up": "config.embedded.up", "test": "config.embedded.testing"}
+OURS = {
+    "up": "config.embedded.up",
+    "test": "config.embedded.testing",
+    "bench": "config.embedded.scratch",
+    "evaluate_retrieval": "config.embedded.scratch",
+}
 
 
 def main(argv: list[str]) -> int:
