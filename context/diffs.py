@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import zip_longest
 from typing import Any
 
 # Above this many words on either side a pair of lines is shown as replaced whole: matching is quadratic.
 WORDS_COMPARED = 3000
 LINES_COMPARED = 6000
-_WORD = re.compile(r"\w+(?:['’]\w+)*|\s+|[^\w\s]", re.UNICODE)
+# How far ahead the counterpart of a changed line is looked for.
+LINES_AHEAD = 12
+# A number with its separators is one word: 2,000 became 2,500, not 000 became 500.
+_WORD = re.compile(r"\d+(?:[.,]\d+)+|\w+(?:['’]\w+)*|\s+|[^\w\s]", re.UNICODE)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -113,8 +117,7 @@ def _same(line: str) -> Row:
 
 def _rows(old: Sequence[str], new: Sequence[str]) -> Iterator[Row]:
     if len(old) + len(new) > LINES_COMPARED:
-        yield from (_removed(line) for line in old)
-        yield from (_added(line) for line in new)
+        yield from _beside(old, new)
         return
     for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
         if tag == "equal":
@@ -124,29 +127,29 @@ def _rows(old: Sequence[str], new: Sequence[str]) -> Iterator[Row]:
 
 
 def _replaced(old: Sequence[str], new: Sequence[str]) -> Iterator[Row]:
-    """Pair each new line with the most similar old one that keeps the order; the rest came or went whole."""
-    i = 0
-    for line in new:
+    """Pair each new line with the most similar old one that keeps the order; the rest stands beside each other."""
+    i = j = 0
+    for k, line in enumerate(new):
         best, likeness = -1, 0.5
-        for candidate in range(i, min(len(old), i + 12)):
+        for candidate in range(i, min(len(old), i + LINES_AHEAD)):
             ratio = SequenceMatcher(None, old[candidate].split(), line.split(), autojunk=False).ratio()
-            if ratio > likeness or (ratio == likeness and ratio == 1.0 and best == -1):
+            if ratio > likeness:
                 best, likeness = candidate, ratio
-        if best == -1:
-            yield _added(line)
-            continue
-        yield from (_removed(gone) for gone in old[i:best])
-        yield _pair(old[best], line)
-        i = best + 1
-    yield from (_removed(gone) for gone in old[i:])
+        if best != -1:
+            yield from _beside(old[i:best], new[j:k])
+            yield _pair(old[best], line)
+            i, j = best + 1, k + 1
+    yield from _beside(old[i:], new[j:])
 
 
-def _added(line: str) -> Row:
-    return Row(old=None, new=(Span(text=line, changed=True),), changed=True)
+def _beside(old: Sequence[str], new: Sequence[str]) -> Iterator[Row]:
+    """Lines that have nothing in common, as far as both sides have some."""
+    for gone, come in zip_longest(old, new):
+        yield Row(old=_all_changed(gone), new=_all_changed(come), changed=True)
 
 
-def _removed(line: str) -> Row:
-    return Row(old=(Span(text=line, changed=True),), new=None, changed=True)
+def _all_changed(line: str | None) -> tuple[Span, ...] | None:
+    return None if line is None else (Span(text=line, changed=True),)
 
 
 def _pair(old: str, new: str) -> Row:

@@ -10,6 +10,17 @@ from context.schema_controls import label_for, resolve
 
 # Below this a whole number is shown as it is: it may be a year or a code.
 SEPARATED_FROM = 10_000
+# A few short values stand on one line.
+MOST_INLINE = 8
+LONGEST_INLINE = 24
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Column:
+    """A column of a table of facts; numbers are aligned."""
+
+    label: str
+    numeric: bool
 
 
 @dataclass(kw_only=True)
@@ -19,7 +30,7 @@ class Fact:
     label: str
     text: str = ""
     lines: list[str] = field(default_factory=list)
-    columns: list[str] = field(default_factory=list)
+    columns: list[Column] = field(default_factory=list)
     rows: list[list[str]] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
     key: str = ""
@@ -45,7 +56,9 @@ def _fact(name: str, schema: Mapping[str, Any], value: Any, root: Mapping[str, A
         inner = resolve(schema.get("items", {}), root)
         return _table(label, inner, value)
     if isinstance(value, list):
-        return Fact(label=label, lines=[said(entry) for entry in value])
+        lines = [said(entry) for entry in value]
+        short = len(lines) <= MOST_INLINE and all(len(line) <= LONGEST_INLINE for line in lines)
+        return Fact(label=label, text=" · ".join(lines)) if short else Fact(label=label, lines=lines)
     # A pattern with a slash marks a key: the template links it.
     is_key = isinstance(value, str) and "/" in str(schema.get("pattern", ""))
     return Fact(label=label, text=said(value, schema), key=value if is_key else "")
@@ -57,9 +70,15 @@ def _table(label: str, schema: Mapping[str, Any], entries: Sequence[Mapping[str,
     used += sorted({name for entry in entries for name in entry if name not in properties})
     return Fact(
         label=label,
-        columns=[label_for(name, properties.get(name, {})) for name in used],
+        columns=[_column(name, properties.get(name, {}), entries) for name in used],
         rows=[[said(entry.get(name), properties.get(name, {})) for name in used] for entry in entries],
     )
+
+
+def _column(name: str, schema: Mapping[str, Any], entries: Sequence[Mapping[str, Any]]) -> Column:
+    values = [entry[name] for entry in entries if entry.get(name) is not None]
+    numeric = all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+    return Column(label=label_for(name, schema), numeric=numeric and bool(values))
 
 
 def said(value: Any, schema: Mapping[str, Any] | None = None) -> str:
