@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from typing import Any, Literal, cast
 
 import orjson
-from django.db import transaction
 
 from agents.authentication import AuthenticatedAgent
 from agents.contracts import terms_of
-from agents.models import ContractVersion, Refusal, Scope, WhenIncomplete
+from agents.models import ContractVersion, Scope, WhenIncomplete
+from agents.recording import record
 from config.api.parameters import parse_moment
 from context import kinds
 from context.bundles import AssembledBundle, ContextUnavailable, Order, assemble
@@ -208,6 +208,12 @@ INSERT INTO agents_receipt (agent_id, key_prefix, bundle_id, served_at, request_
 VALUES (%(agent)s, %(key)s, %(digest)s, %(now)s, %(request_id)s, %(task_digest)s) RETURNING id
 """
 
+_REFUSE = """
+INSERT INTO agents_refusal (agent_id, key_prefix, contract_version_id, gaps, refused_at, as_of, request_id, task_digest)
+VALUES (%(agent)s, %(key)s, %(version)s, %(gaps)s::jsonb, %(now)s, %(as_of)s, %(request_id)s, %(task_digest)s)
+RETURNING id
+"""
+
 
 def _record(
     *,
@@ -233,10 +239,11 @@ def _record(
         "request_id": current_request_id(),
         "task_digest": task_digest,
     }
-    with transaction.atomic():
-        receipt_id: int = rows(_STORE, parameters)[0][0]
-        ledger.append(
-            actor=agent.principal,
+    return record(
+        agent=agent,
+        now=now,
+        store=lambda: int(rows(_STORE, parameters)[0][0]),
+        tell=lambda receipt_id: ledger.Entry(
             action="agents.bundle.served",
             subject=ledger.Subject(
                 type="bundle",
@@ -252,9 +259,8 @@ def _record(
                 "gaps": len(bundle.gaps),
             },
             after=bundle.digest,
-            now=now,
-        )
-    return receipt_id
+        ),
+    )
 
 
 def _record_refusal(
@@ -266,19 +272,21 @@ def _record_refusal(
     task_digest: str,
     now: datetime,
 ) -> None:
-    with transaction.atomic():
-        refused = Refusal.objects.create(
-            agent_id=agent.principal.id,
-            key_prefix=agent.key_prefix,
-            contract_version=version,
-            gaps=[gap.as_json() for gap in refusal.gaps],
-            refused_at=now,
-            as_of=asked.as_of,
-            request_id=current_request_id(),
-            task_digest=task_digest,
-        )
-        ledger.append(
-            actor=agent.principal,
+    parameters = {
+        "agent": agent.principal.id,
+        "key": agent.key_prefix,
+        "version": version.pk,
+        "gaps": orjson.dumps([gap.as_json() for gap in refusal.gaps]).decode(),
+        "now": now,
+        "as_of": asked.as_of,
+        "request_id": current_request_id(),
+        "task_digest": task_digest,
+    }
+    record(
+        agent=agent,
+        now=now,
+        store=lambda: int(rows(_REFUSE, parameters)[0][0]),
+        tell=lambda refusal_id: ledger.Entry(
             action="agents.bundle.refused",
             subject=ledger.Subject(
                 type="contract",
@@ -287,12 +295,12 @@ def _record_refusal(
             ),
             data={
                 **_said(agent, version, asked, task_digest),
-                "refusal": refused.pk,
+                "refusal": refusal_id,
                 "when_incomplete": version.when_incomplete,
                 "gaps": [{"requirement": gap.requirement, "code": gap.code} for gap in refusal.gaps],
             },
-            now=now,
-        )
+        ),
+    )
 
 
 def _said(

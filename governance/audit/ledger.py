@@ -65,13 +65,19 @@ class Subject:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """One event to be appended. `before` and `after` are digests, `data` what a reader needs to understand it."""
+    """One event to be appended. `before` and `after` are digests, `data` what a reader needs to understand it.
+
+    `actor`, `at` and `request_id` are its own where the events of several requests share a transaction.
+    """
 
     action: str
     subject: Subject
     data: Mapping[str, Any] = field(default_factory=dict)
     before: str | None = None
     after: str | None = None
+    actor: Principal | None = None
+    at: datetime | None = None
+    request_id: str | None = None
 
 
 def append(
@@ -106,19 +112,20 @@ def append_all(*, actor: Principal, entries: Sequence[Entry], now: datetime) -> 
     events = []
     for entry, (data, salt) in zip(entries, payloads, strict=True):
         sequence += 1
+        who = entry.actor or actor
         event = AuditEvent(
             sequence=sequence,
-            at=now,
+            at=entry.at or now,
             recorded_at=recorded_at,
-            actor_kind=actor.kind,
-            actor_id=actor.id,
-            actor_label=actor.label[:200],
+            actor_kind=who.kind,
+            actor_id=who.id,
+            actor_label=who.label[:200],
             action=entry.action,
             subject_type=entry.subject.type,
             subject_id=entry.subject.id,
             subject_label=entry.subject.label[:300],
             sensitivity=entry.subject.sensitivity,
-            request_id=request_id,
+            request_id=request_id if entry.request_id is None else entry.request_id,
             before_digest=entry.before or "",
             after_digest=entry.after or "",
             data=data,
