@@ -20,6 +20,7 @@ from governance.edits import EditInput
 from governance.models import Change
 from governance.publishing import publish_change
 from governance.reviews import review_change
+from governance.sample.notices import put_aside
 from governance.sample.organisation import lay_down_organisation, let_go
 from governance.sample.reading import Sample, Text, replaced
 from governance.verification import verify_items
@@ -171,6 +172,7 @@ def live_through(
             refusal.add_note(f"The sample's history stopped at {step.at:%d %B %Y}, {step.name}.")
             raise
         progress(done, len(steps))
+    put_aside()
 
 
 def _published(history: History) -> Iterable[Step]:

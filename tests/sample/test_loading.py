@@ -17,7 +17,7 @@ from django.db import IntegrityError, transaction
 from agents.authentication import KeyRefused, authenticate
 from context.models import ContextItem, ContextVersion, Domain, Passage, PersonalToken, User
 from governance.audit.verification import verify_chain
-from governance.models import AuditEvent, Change, ChangeState, Review
+from governance.models import AuditEvent, Change, ChangeState, Delivery, Notification, Review
 from governance.sample import history
 
 ROLES = {"author", "reviewer", "owner", "auditor", "admin", "outsider"}
@@ -124,3 +124,11 @@ def test_reviews__one_change_was_sent_back_before_it_was_approved(loaded: Path) 
     sent_back = Review.objects.get(decision="request_changes")
     assert sent_back.change.state == ChangeState.PUBLISHED
     assert "60 days" in sent_back.comment
+
+
+def test_notices__only_what_waits_is_unread_and_nothing_old_is_sent(loaded: Path) -> None:
+    unread = Notification.objects.filter(read_at=None)
+    waiting = Change.objects.filter(state=ChangeState.IN_REVIEW)
+    assert {notice.subject_id for notice in unread} <= {str(change.pk) for change in waiting}
+    assert unread.exists()
+    assert not Delivery.objects.filter(state="pending").exists()
