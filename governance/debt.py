@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db.models import F, Q
-from django.db.models.functions import Coalesce
+from django.db.models import Q
 from django.utils.module_loading import import_string
 
 from context.access import Principal
@@ -81,9 +80,10 @@ def due_at_of(item: ContextItem) -> datetime:
     return item.verified_until or item.created_at
 
 
-def with_due_at(items: ContextItemQuerySet) -> ContextItemQuerySet:
-    """`items` that are not retired, annotated with `due_at` as `due_at_of` says it. No query of its own."""
-    return items.not_retired().annotate(due_at=Coalesce(F("verified_until"), F("created_at")))
+def due_by(items: ContextItemQuerySet, moment: datetime) -> ContextItemQuerySet:
+    """Those of `items`, not retired, that are due by then as `due_at_of` says it. No query of its own."""
+    never = Q(verified_until__isnull=True, created_at__lte=moment)
+    return items.not_retired().filter(Q(verified_until__lte=moment) | never)
 
 
 def use_of(*, item_ids: Collection[int] | None, now: datetime) -> Mapping[int, int]:
@@ -121,5 +121,5 @@ def verification_queue(*, principal: Principal, now: datetime, ahead: timedelta 
     """What this person should verify, the most harmful first: all that is due by `now` + `ahead`. Three queries."""
     if principal.kind != "person":
         return []
-    due = with_due_at(items_answered_by(principal)).filter(due_at__lte=now + ahead)
+    due = due_by(items_answered_by(principal), now + ahead)
     return queued(due.select_related("kind", "domain", "owner"), now=now)

@@ -39,7 +39,8 @@ class Delivered:
 
 def backoff(attempts: int) -> timedelta:
     """How long to wait after that many attempts: 1, 4, 16 … minutes, at most twelve hours."""
-    return min(FIRST_BACKOFF * 4 ** max(attempts - 1, 0), LONGEST_BACKOFF)
+    minutes: int = 4 ** min(max(attempts - 1, 0), 10)
+    return min(FIRST_BACKOFF * minutes, LONGEST_BACKOFF)
 
 
 def deliver_due(*, now: datetime, limit: int = BATCH) -> Delivered:

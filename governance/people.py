@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from django.db import transaction
+from django.db.models import Q
 
 from context.access import SYSTEM, Principal, principal_for
 from context.digests import check_storable
@@ -38,7 +39,8 @@ def deactivate_person(*, actor: User, username: str, reason: str, now: datetime)
     if not reason.strip() or len(reason) > LONGEST_REASON:
         raise InvalidInput("Say why.", field="reason", limit=LONGEST_REASON, fix="A few words will do.")
     with transaction.atomic():
-        person = User.objects.select_for_update().filter(username=username).first()
+        # No key lock: others may refer to the person meanwhile, so that nobody waits for the ledger's lock in a circle.
+        person = User.objects.select_for_update(no_key=True).filter(username=username).first()
         if person is None:
             raise NotFound(f"There is no person {username[:150]}.", field="username")
         if person.pk == actor.pk:
@@ -58,14 +60,16 @@ def deactivate_person(*, actor: User, username: str, reason: str, now: datetime)
                 "domains": sorted(person.owned_domains.values_list("slug", flat=True)),
             },
         )
-        report_departed(people=[person], now=now)
+    # Each finding in a transaction of its own; what a crash leaves out, the daily look finds.
+    report_departed(people=[person], now=now)
     return person
 
 
 def look_for_departed_owners(*, now: datetime) -> list[Finding]:
     """Open a finding for every domain with texts of somebody inactive, and close those whose texts have an owner."""
-    gone = list(User.objects.filter(is_active=False, owned_items__retired_at__isnull=True).distinct())
-    gone += list(User.objects.filter(is_active=False, owned_domains__isnull=False).exclude(pk__in=gone).distinct())
+    owning = ContextItem.objects.not_retired().filter(owner__is_active=False).values("owner_id")
+    leading = Domain.objects.filter(owner__is_active=False).values("owner_id")
+    gone = list(User.objects.filter(Q(pk__in=owning) | Q(pk__in=leading)))
     found = report_departed(people=gone, now=now)
     standing = {finding.pk for finding in found}
     for finding in Finding.objects.filter(detector=DETECTOR).unsettled().exclude(pk__in=standing):
@@ -88,11 +92,10 @@ def report_departed(*, people: Sequence[User], now: datetime, actor: Principal =
         if domain.owner_id in {person.pk for person in people}:
             left.setdefault((domain.owner_id or 0, domain.pk), [])
     named = {person.pk: person for person in people}
-    found = []
-    with transaction.atomic():
-        for (owner_id, domain_id), texts in sorted(left.items()):
-            found.append(open_finding(seen=_sighting(named[owner_id], domains[domain_id], texts), now=now, actor=actor))
-    return found
+    return [
+        open_finding(seen=_sighting(named[owner_id], domains[domain_id], texts), now=now, actor=actor)
+        for (owner_id, domain_id), texts in sorted(left.items())
+    ]
 
 
 def _sighting(person: User, domain: Domain, texts: Sequence[tuple[str, int]]) -> Sighting:

@@ -282,7 +282,7 @@ def may_settle(actor: Principal, finding: Finding) -> bool:
         return True
     if finding.item is None:
         return False
-    stewards = ContextItem.stewards.through._default_manager.filter(contextitem_id=finding.item_id, user_id=actor.id)
+    stewards = ContextItem.stewards.through._default_manager.filter(contextitem_id=finding.item.pk, user_id=actor.id)
     return finding.item.owner_id == actor.id or stewards.exists()
 
 
