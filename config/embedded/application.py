@@ -66,7 +66,7 @@ def ready_database(home: Home, server: PrivatePostgres | None) -> Urls:
     return urls
 
 
-def environment_of(home: Home, urls: Urls) -> dict[str, str]:
+def environment_of(home: Home, urls: Urls, *, port: int) -> dict[str, str]:
     """What preparing commands find in their environment; `without_owner` makes of it what the servers find."""
     return {
         **os.environ,
@@ -78,6 +78,7 @@ def environment_of(home: Home, urls: Urls) -> dict[str, str]:
         "CELERY_BROKER_URL": urls.broker,
         "SECRET_KEY": os.environ.get("SECRET_KEY") or home.secret("secret-key", length=48),
         "SIGNING_KEY": os.environ.get("SIGNING_KEY") or home.secret("signing-key"),
+        "SITE_URL": os.environ.get("SITE_URL") or f"http://127.0.0.1:{port}",
         "TOKENIZERS_PARALLELISM": "false",
         MARK: str(home.root),
     }
@@ -96,6 +97,7 @@ def keep_environment(home: Home, environment: Mapping[str, str]) -> None:
         "CELERY_BROKER_URL",
         "SECRET_KEY",
         "SIGNING_KEY",
+        "SITE_URL",
         "PLUMBLINE_HOME",
     )
     write_private(home.environment, json.dumps({name: environment[name] for name in names}, indent=1) + "\n")

@@ -107,7 +107,7 @@ def prepare(home: Home, *, server: PrivatePostgres | None, port: int, with_sampl
     """Database, schema and first data; every step may be repeated."""
     with step("preparing database"):
         urls = application.ready_database(home, server)
-    environment = application.environment_of(home, urls)
+    environment = application.environment_of(home, urls, port=port)
     application.keep_environment(home, environment)
     served = application.without_owner(environment)
     as_owner = {**environment, "PLUMBLINE_DATABASE_ROLE": "owner"}

@@ -13,13 +13,14 @@ SET_BY_THE_LAUNCHER = {"PLUMBLINE_DATABASE_ROLE", "PLUMBLINE_SUPERVISED_IN", "PL
 
 
 def documents() -> str:
-    return "".join((ROOT / name).read_text() for name in ("README.md", "CONTRIBUTING.md"))
+    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    return "".join(page.read_text() for page in pages)
 
 
-def test_readme__every_environment_variable_of_the_settings__is_named() -> None:
-    read = re.findall(r"""env\.\w+\(\s*["']([A-Z_]+)["']""", (ROOT / "config" / "settings.py").read_text())
+def test_documents__every_environment_variable_of_the_settings__is_named() -> None:
+    read = re.findall(r"""env\.\w+\(\s*["']([A-Z0-9_]+)["']""", (ROOT / "config" / "settings.py").read_text())
     assert len(read) > 10
-    missing = sorted(set(read) - SET_BY_THE_LAUNCHER - set(re.findall(r"[A-Z_]{4,}", documents())))
+    missing = sorted(set(read) - SET_BY_THE_LAUNCHER - set(re.findall(r"[A-Z0-9_]{4,}", documents())))
     assert missing == []
 
 

@@ -42,7 +42,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(condition: Callable[[], object], *, seconds: float = 30.0) -> None:
+def wait_for(condition: Callable[[], object], *, seconds: float = 60.0) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, f"not within {seconds} seconds"
@@ -100,7 +100,7 @@ class Up:
     def stop(self, number: int = signal.SIGINT) -> int:
         assert self.process is not None
         self.process.send_signal(number)
-        self.said += self.process.communicate(timeout=30)[0].splitlines()
+        self.said += self.process.communicate(timeout=60)[0].splitlines()
         return self.process.returncode
 
     def get(self, path: str) -> int:

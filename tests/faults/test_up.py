@@ -143,10 +143,11 @@ def test_up__everything_killed_at_once_and_a_stranger_holds_the_old_pid__recover
         connection.execute("INSERT INTO survived VALUES (2)")
     assert up.process is not None
     victims = [psutil.Process(up.pid), *psutil.Process(up.pid).children(recursive=True)]
-    for victim in victims:
-        victim.send_signal(signal.SIGSTOP)  # none may tidy up after another
-    for victim in victims:
-        victim.kill()
+    # Stopped first, so that none may tidy up after another; some may have ended by themselves meanwhile.
+    for number in (signal.SIGSTOP, signal.SIGKILL):
+        for victim in victims:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                victim.send_signal(number)
     up.process.wait()
     wait_for(lambda: not up.processes())
     lock = up.home / "postgres" / "postmaster.pid"
@@ -180,7 +181,7 @@ def test_up__stopped_while_preparing__ends_cleanly(shared_up: Up) -> None:
     while "preparing database" not in starting.stdout.readline():
         continue
     starting.send_signal(signal.SIGINT)
-    starting.communicate(timeout=30)
+    starting.communicate(timeout=60)
 
     assert starting.returncode == 0
     assert shared_up.processes() == []
