@@ -14,6 +14,7 @@ from context.access import Principal
 from context.models import ContextItem, Sensitivity
 from context.search import search_items
 from context.states import ItemState, with_state
+from context.suggestions import suggest
 
 PAGE_SIZE: Final = 50
 OPTIONS_SHOWN: Final = 40
@@ -81,22 +82,11 @@ class CataloguePage:
 def find_items(*, principal: Principal, words: str, now: datetime) -> tuple[list[int], dict[int, str]]:
     """The ids of items found, best first, and for each the passage that answers best.
 
-    Titles and keys that hold the words as typed so far come before what the search finds by words and meaning.
+    What is called so, by title, key or alias as typed so far, comes before what the search finds by words and meaning.
     """
-    named = (
-        ContextItem.objects.visible_to(principal)
-        .filter(Q(title__icontains=words) | Q(key__icontains=words) | Q(tags__contains=[words.lower()]))
-        .annotate(
-            place=Case(
-                When(title__iexact=words, then=0),
-                When(title__istartswith=words, then=1),
-                default=2,
-                output_field=IntegerField(),
-            )
-        )
-        .order_by("place", "title")
-        .values_list("pk", flat=True)[:MOST_NAMED]
-    )
+    named = [each.item_id for each in suggest(principal=principal, typed=words, limit=MOST_NAMED)]
+    tagged = ContextItem.objects.visible_to(principal).filter(tags__contains=[words.lower()]).order_by("title")
+    named += tagged.values_list("pk", flat=True)[:MOST_NAMED]
     hits = search_items(principal=principal, query=words, limit=MOST_FOUND, at=now)
     ranked = dict.fromkeys([*named, *(hit.item_id for hit in hits)])
     return list(ranked), {hit.item_id: _MARKUP.sub(" ", hit.text[:SNIPPET_LENGTH]) for hit in hits}

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Final
 
 from context.access import Principal
-from context.search import MOST_HITS, clean_query, search_items
+from context.search import clean_query
 from context.statements import rows
 from context.visibility import reader, visible
 
@@ -85,10 +84,3 @@ def suggest(*, principal: Principal, typed: str, limit: int = 10) -> list[Sugges
         Suggestion(item_id=item_id, key=key, title=title, kind=kind, domain=domain)
         for item_id, key, title, kind, domain, _ in found
     ]
-
-
-def ranked_items(*, principal: Principal, query: str, at: datetime, limit: int = MOST_HITS) -> list[int]:
-    """The ids of the items to show for a question to the catalogue: called so first, then about it. Two statements."""
-    named = [each.item_id for each in suggest(principal=principal, typed=query, limit=limit)]
-    about = [hit.item_id for hit in search_items(principal=principal, query=query, at=at, limit=limit)]
-    return list(dict.fromkeys(named + about))[:limit]

@@ -6,7 +6,9 @@ import pytest
 from django.utils import timezone
 
 from context.access import SYSTEM, principal_for
-from context.suggestions import ranked_items, suggest
+from context.catalogue import find_items
+from context.models import ContextItem
+from context.suggestions import suggest
 from governance.edits import EditInput
 from tests.cast import creation, publish
 
@@ -61,11 +63,13 @@ def test_suggest__hidden_or_retired__is_not_suggested(cast, library):
     assert "legal/secret-cap" in [each.key for each in suggest(principal=principal_for(cast.author), typed="cap")]
 
 
-def test_ranked_items__named_so_stand_before_those_about_it(cast, library):
+def test_find_items__named_so_stand_before_those_about_it(cast, library):
     publish(
         cast, creation("legal/about", title="Fees", body="The liability cap, the liability cap, the liability cap.")
     )
-    found = ranked_items(principal=SYSTEM, query="liability cap", at=timezone.now())
-    names = {each.item_id: each.key for each in suggest(principal=SYSTEM, typed="liability cap")}
-    assert names[found[0]] == "legal/liability-cap"
-    assert len(found) > 1
+    found, passages = find_items(principal=SYSTEM, words="liability cap", now=timezone.now())
+    keys = dict(ContextItem.objects.values_list("pk", "key"))
+    assert keys[found[0]] == "legal/liability-cap"
+    assert "legal/about" in [keys[pk] for pk in found]
+    assert len(found) == len(set(found))
+    assert set(passages) <= set(found)
