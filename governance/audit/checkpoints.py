@@ -22,7 +22,7 @@ from context.digests import canonical
 from context.errors import DomainError, NotFound
 from context.signing import key_id, public_key, sign
 from governance.audit.chain import Checker, Fault
-from governance.audit.marks import checkpoint_files, statement_of, trusted_keys
+from governance.audit.marks import checkpoint_files, read_checkpoint, statement_of, trusted_keys
 from governance.audit.proofs import Frontier, HashTree
 from governance.audit.reading import require_auditor
 from governance.audit.verification import BATCH, stream_rows
@@ -48,6 +48,7 @@ def make_checkpoint(*, now: datetime) -> Checkpoint | None:
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [CHECKPOINT_LOCK])
         last = Checkpoint.objects.order_by("-sequence").first()
+        _refuse_older_than_files(last)
         checker = Checker() if last is None else _continued(last)
         start = checker.sequence
         fault = _feed(checker)
@@ -165,6 +166,22 @@ def _checkpoint(sequence: int | None) -> Checkpoint:
     if checkpoint is None:
         raise NotFound("There is no such checkpoint." if sequence else "No checkpoint has been signed yet.")
     return checkpoint
+
+
+def _refuse_older_than_files(last: Checkpoint | None) -> None:
+    """A database that was set back must not have another history signed: the newest file is of a row, or of none."""
+    files = checkpoint_files()
+    if not files:
+        return
+    said = read_checkpoint(files[-1])
+    if said is None:
+        raise LedgerBroken(f"The checkpoint file {files[-1].name} cannot be read.")
+    if last is None or said["sequence"] > last.sequence:
+        raise LedgerBroken(
+            f"The checkpoint file {files[-1].name} is of a later event than the database knows: the ledger was "
+            "truncated, or the database restored from a backup.",
+            limit=said["sequence"],
+        )
 
 
 def _continued(last: Checkpoint) -> Checker:
