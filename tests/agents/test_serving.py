@@ -16,6 +16,7 @@ from django.utils import timezone
 from agents.keys import revoke_key
 from agents.models import Agent, Bundle, ContextContract, ContractVersion, Receipt, Refusal
 from agents.registry import set_state
+from governance.changes import EditInput
 from governance.models import AuditEvent
 from tests.agents.conftest import Presented, contract, give
 from tests.cast import Cast, creation, publish, revision, submit
@@ -263,14 +264,26 @@ def test_get__same_bytes_for_who_received_it__and_nothing_for_another(cast: Cast
     problem(comparer.get(f"/api/v1/bundles/{'0' * 64}/"), 404, "not-found")
 
 
-def test_get__text_expired_since__is_gone(cast: Cast) -> None:
-    soon = timezone.now() + timedelta(milliseconds=900)
-    publish(cast, creation("legal/brief", valid_to=soon.isoformat()))
-    brief = give(cast, contract(cast, [{"key": "legal/brief"}]))
-    digest = brief.bundle()["digest"]
+def test_get__text_retired_since__is_gone(cast: Cast, comparer: Presented) -> None:
+    digest = comparer.bundle()["digest"]
+    publish(cast, EditInput(operation="retire", key="legal/liability"))
+    problem(comparer.get(f"/api/v1/bundles/{digest}/"), 410, "bundle-ended")
+
+
+def test_get__text_expired_since__is_gone_but_not_where_the_past_was_asked_for(cast: Cast) -> None:
+    for window in (2, 8, 32):  # a busy machine needs the longer ones
+        ends = timezone.now() + timedelta(seconds=window)
+        publish(cast, creation(f"legal/brief-{window}", valid_to=ends.isoformat()))
+        brief = give(cast, contract(cast, [{"key": f"legal/brief-{window}"}]))
+        moment = timezone.now().isoformat()
+        answers = [brief.post({"contract": "review", **more}) for more in ({}, {"as_of": moment})]
+        if [answer.status_code for answer in answers] == [200, 200]:
+            break
     with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_sleep(1)")
-    problem(brief.get(f"/api/v1/bundles/{digest}/"), 410, "bundle-ended")
+        cursor.execute("SELECT pg_sleep(extract(epoch FROM %s - clock_timestamp()) + 0.01)", [ends])
+    current, past = (json.loads(answer.content)["digest"] for answer in answers)
+    problem(brief.get(f"/api/v1/bundles/{current}/"), 410, "bundle-ended")
+    assert brief.get(f"/api/v1/bundles/{past}/").content == answers[1].content
     told = problem(brief.post({"contract": "review"}), 409, "context-unavailable")
     assert told["gaps"][0]["code"] == "stale"
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -87,24 +86,31 @@ def test_resolve__hidden_item__reads_exactly_like_one_that_does_not_exist(
 def test_resolve__hidden_and_expired__reads_exactly_like_one_that_does_not_exist(cast: Cast) -> None:
     requirement = by_key("legal/liability")
     nowhere = ask(cast, requirement)
-    soon = timezone.now() + timedelta(milliseconds=400)
-    publish(cast, creation("legal/liability", owner="owner", sensitivity="confidential", valid_to=soon.isoformat()))
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_sleep(0.5)")
+    expired(cast, sensitivity="confidential")
     assert ask(cast, requirement).gaps == nowhere.gaps
     assert ask(cast, requirement, clearance=2).gaps[0].code == "stale"
 
 
 def test_resolve__expired_by_the_database_clock__is_stale_and_names_the_owner(cast: Cast) -> None:
-    soon = timezone.now() + timedelta(milliseconds=600)
-    publish(cast, creation("legal/liability", owner="owner", valid_to=soon.isoformat()))
-    assert ask(cast, by_key("legal/liability")).complete
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_sleep(0.7)")
+    ended = expired(cast)
     (gap,) = ask(cast, by_key("legal/liability")).gaps
     assert (gap.code, gap.owner) == ("stale", "Olga Owner")
     assert "Olga Owner" in gap.fix
-    assert "ended" in gap.fix
+    assert f"ended on {ended:%Y-%m-%d}" in gap.fix
+    assert ask(cast, by_key("legal/liability"), as_of=ended - timedelta(minutes=1)).complete
+    assert not ask(cast, by_key("legal/liability"), as_of=ended).complete
+
+
+def expired(cast: Cast, **more: Any) -> datetime:
+    """A text that was in force from two days ago until yesterday; when it ended."""
+    now = timezone.now()
+    ended = now - timedelta(days=1)
+    publish(
+        cast,
+        creation("legal/liability", owner="owner", valid_to=ended.isoformat(), **more),
+        now=now - timedelta(days=2),
+    )
+    return ended
 
 
 def test_resolve__retired__is_stale(cast: Cast) -> None:
