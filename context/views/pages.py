@@ -9,10 +9,12 @@ from typing import Any, cast
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
+from django.utils.cache import patch_vary_headers
 
 from context.access import Principal, principal_for
 from context.errors import NotFound, NotPermitted
 from context.models import User
+from context.row_security import reading_as
 
 
 class PageRequest(HttpRequest):
@@ -35,13 +37,15 @@ def page(view: View) -> Callable[..., HttpResponseBase]:
         signed_in = cast(PageRequest, request)
         signed_in.principal = principal_for(signed_in.user)
         try:
-            response = view(signed_in, *args, **kwargs)
+            with reading_as(signed_in.principal):
+                response = view(signed_in, *args, **kwargs)
         except NotFound as error:
             raise Http404 from error
         except NotPermitted as error:
             raise PermissionDenied(error.detail) from error
         # A page shows what its reader may see at that moment: no cache keeps it for the next one.
         response.headers.setdefault("Cache-Control", "private, no-store")
+        patch_vary_headers(response, ["HX-Request"])
         return response
 
     return wrapped

@@ -97,6 +97,7 @@ def visit(chromium: Any, served_site: str) -> Iterator[Any]:
 
 
 def _note(visitor: Visitor, message: Any) -> None:
-    # A page that is not there is an answer, not a fault of the page.
-    if message.type in ("error", "warning") and "status of 4" not in message.text:
+    # A refusal is an answer, not a fault of the page; and a search that a newer one overtakes is let go on purpose.
+    expected = ("status of 4", "htmx:sendAbort", "htmx:afterRequest")
+    if message.type in ("error", "warning") and not any(each in message.text for each in expected):
         visitor.complaints.append(f"{message.type}: {message.text}")

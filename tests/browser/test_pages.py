@@ -167,8 +167,8 @@ def test_catalogue__typing__narrows_the_results_without_leaving_the_page(visit: 
     author.page.get_by_role("checkbox", name="Terms").check()
     author.page.locator("#results", has_text="within these filters").wait_for()
     author.page.go_back()
-    author.page.wait_for_load_state("networkidle")
-    assert author.page.locator(".shell").is_visible()
+    author.page.locator(".shell").wait_for()
+    author.page.locator("#results", has_text="“paym”").wait_for()
 
 
 def test_change__many_edits__each_is_fetched_when_opened(visit: Any, places: dict[str, int]) -> None:
