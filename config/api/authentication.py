@@ -53,6 +53,10 @@ class SessionAuthentication(DrfSessionAuthentication):
             raise AuthenticationFailed(REFUSED)
         return cast("tuple[User, None] | None", super().authenticate(request))
 
+    def enforce_csrf(self, request: Request) -> None:
+        # Django's own request: DRF's would parse the body in search of a form field, before any bound is checked.
+        super().enforce_csrf(request._request)
+
 
 def principal_of(request: Request) -> Principal:
     """The principal behind an authenticated request, built from the database as it is now."""

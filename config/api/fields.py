@@ -69,6 +69,14 @@ class Moment(serializers.DateTimeField):
             raise serializers.ValidationError(error.fix or error.detail) from error
 
 
+class MomentText(Moment):
+    """A moment that stays as it was written: the domain reads it, and bounds it, itself."""
+
+    def to_internal_value(self, data: Any) -> str:
+        super().to_internal_value(data)
+        return str(data)
+
+
 class Structure(serializers.JSONField):
     """A JSON object, already checked to be storable by the body parser."""
 

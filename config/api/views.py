@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from contextlib import ExitStack
 from datetime import datetime
 from typing import Any, ClassVar
 
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 from rest_framework.request import Request
 from rest_framework.views import APIView
@@ -19,6 +20,7 @@ from config.api.parameters import Parameters
 from config.api.permissions import Caller, IsKnownCaller
 from config.api.rendering import encode
 from context.access import Principal
+from context.row_security import reading_as
 
 UNSAFE = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 
@@ -36,6 +38,7 @@ class ApiView(APIView):
     repeatable: ClassVar[Collection[str]] = ()
 
     principal: Principal
+    reading: ExitStack
     now: datetime
     query: Parameters
     body: Mapping[str, Any]
@@ -44,9 +47,14 @@ class ApiView(APIView):
         super().initial(request, *args, **kwargs)
         self.now = timezone.now()
         self.principal = principal_of(request)
+        self.reading.enter_context(reading_as(self.principal))
         allowed = self.parameters if request.method in {"GET", "HEAD"} else ()
         self.query = Parameters(request.query_params, allowed=allowed, many=self.repeatable)
         self.body = read_json(request._request) if request.method in UNSAFE else {}
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        with ExitStack() as self.reading:
+            return super().dispatch(request, *args, **kwargs)
 
     def write(
         self,

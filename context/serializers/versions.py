@@ -11,7 +11,7 @@ from config.api.rendering import rendered
 from context.models import ContextVersion
 
 
-class ApprovalSerializer(serializers.Serializer[Any]):
+class VersionApprovalSerializer(serializers.Serializer[Any]):
     person = serializers.CharField()
     username = serializers.CharField()
     at = serializers.DateTimeField()
@@ -30,7 +30,7 @@ class VersionSummarySerializer(serializers.Serializer[ContextVersion]):
     superseded_at = serializers.DateTimeField(allow_null=True, help_text="From when another version is in force.")
     change = serializers.IntegerField(source="change_number", help_text="The change that made it.")
     author = serializers.CharField(source="author_label")
-    approvals = ApprovalSerializer(many=True)
+    approvals = VersionApprovalSerializer(many=True)
 
 
 class VersionSerializer(VersionSummarySerializer):
@@ -106,8 +106,8 @@ class FieldChangeSerializer(serializers.Serializer[Any]):
     """A field that differs; null on the side that does not have it."""
 
     field = serializers.SerializerMethodField()
-    old = serializers.JSONField(allow_null=True)
-    new = serializers.JSONField(allow_null=True)
+    old = serializers.JSONField()
+    new = serializers.JSONField()
 
     def get_field(self, change: Any) -> str:
         return ".".join(change.path)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
-from drf_spectacular.utils import OpenApiResponse, extend_schema
+from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.request import Request
 
 from config.api.described import CURSOR, LIMIT, answers, moment, word
@@ -72,14 +72,19 @@ class ExportView(AuditView):
     @extend_schema(
         operation_id="export_audit",
         summary="Export audit events",
-        parameters=[*DESCRIBED, word("format", "jsonl (the default; verify_export.py checks it), csv or ocsf.")],
+        parameters=[
+            *DESCRIBED,
+            OpenApiParameter(
+                "format", str, enum=tuple(FORMATS), description="jsonl unless said: verify_export.py checks it."
+            ),
+        ],
         responses={
             (200, kind.partition(";")[0]): OpenApiResponse(OpenApiTypes.STR, description="One event a line.")
             for kind in FORMATS.values()
         },
     )
     def get(self, request: Request) -> StreamingHttpResponse:
-        asked = self.query.text("format") or "jsonl"
+        asked = self.query.choice("format", tuple(FORMATS)) or "jsonl"
         export = begin_export(principal=self.principal, filters=self.filters(), format=asked, now=timezone.now())
         response = StreamingHttpResponse(export_lines(export, format=asked), content_type=FORMATS[asked])
         name = "audit.ocsf.jsonl" if asked == "ocsf" else f"audit.{asked}"

@@ -8,7 +8,7 @@ from typing import Any
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.fields import Input, Moment, Structure, Text, WholeNumber
+from config.api.fields import Input, MomentText, Structure, Text, WholeNumber
 from config.api.rendering import rendered
 from context.models import RelationType
 from context.serializers.people import SENSITIVITIES, PersonSerializer
@@ -57,8 +57,8 @@ class ProposedInput(Input):
     data = Structure(required=False, help_text="By the JSON Schema of the kind.")  # type: ignore[assignment]
     claims = serializers.ListField(child=Structure(), required=False, max_length=MOST_CLAIMS)
     locale = Text(max_length=35, required=False, help_text="A language tag, such as en or de.")
-    valid_from = Moment(required=False, allow_null=True, help_text="When it becomes true; null: when published.")
-    valid_to = Moment(required=False, allow_null=True, help_text="When it ceases to be true; null: never planned.")
+    valid_from = MomentText(required=False, allow_null=True, help_text="When it becomes true; null: when published.")
+    valid_to = MomentText(required=False, allow_null=True, help_text="When it ceases to be true; null: never planned.")
     owner = Text(max_length=LONGEST_NAME, required=False, allow_null=True, help_text="A user name.")
     stewards = serializers.ListField(child=Text(max_length=LONGEST_NAME), required=False, max_length=MOST_PEOPLE)
     sensitivity = serializers.ChoiceField(choices=SENSITIVITIES, required=False)
@@ -134,8 +134,8 @@ class EditPageSerializer(serializers.Serializer[Any]):
 
 class DifferenceSerializer(serializers.Serializer[Any]):
     field = serializers.CharField()
-    before = serializers.JSONField(allow_null=True)
-    after = serializers.JSONField(allow_null=True)
+    before = serializers.JSONField()
+    after = serializers.JSONField()
 
 
 class EditComparisonSerializer(serializers.Serializer[Any]):

@@ -51,7 +51,5 @@ def test_search__words_of_a_text__its_passage_and_only_for_who_may_see_it(cast: 
         ("q=a&limit=5", "limit"),
     ],
 )
-def test_search__parameter_that_makes_no_sense__is_named(
-    cast: Cast, callers: Callers, query: str, field: str
-) -> None:
+def test_search__parameter_that_makes_no_sense__is_named(cast: Cast, callers: Callers, query: str, field: str) -> None:
     assert assert_problem(callers.author.get(f"{SEARCH}?{query}"), 400)["field"] == field
