@@ -105,10 +105,11 @@ def assemble(*, principal: Principal, order: Order) -> AssembledBundle:
 
 
 def cost_of_required(*, principal: Principal, order: Order) -> int:
-    """What the required texts cost that are available now, in tokens."""
+    """What a bundle of the required texts alone costs that are available now, in tokens."""
     available = resolve(principal=principal, requirements=order.requirements)
     required = _distinct(place_of(each) for each in available.chosen if each.requirement.required)
-    return sum(entry.tokens for entry in write_out(required, tokenizer=order.tokenizer, form=order.form))
+    entries = write_out(required, tokenizer=order.tokenizer, form=order.form)
+    return _Shelf(order).spent + sum(entry.tokens for entry in entries)
 
 
 def _place_requirements(shelf: _Shelf, available: Availability, order: Order) -> None:

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from context.access import Principal
-from context.bundles import AssembledBundle, ContextUnavailable, Order, assemble
+from context.bundles import AssembledBundle, ContextUnavailable, Order, assemble, cost_of_required
 from context.requirements import Requirement
 from context.tokens import count_tokens
 from tests.cast import Cast, creation, publish, revision, submit
@@ -154,12 +154,17 @@ def test_assemble__whatever_the_budget__required_whole_or_refused(
     shelf: Cast, budget: int, required: list[bool], form: str
 ) -> None:
     asked = [by_key(f"legal/text-{place}", required=each) for place, each in enumerate(required)]
-    try:
-        told = read(put_together(shelf, *asked, token_budget=budget, form=form))
-    except ContextUnavailable as refusal:
-        assert [gap.code for gap in refusal.gaps] == ["over_budget"]
-        assert refusal.gaps[0].numbers["needed"] > budget
+    needed = cost_of_required(
+        principal=reader_of(shelf),
+        order=Order(requirements=tuple(asked), token_budget=budget, tokenizer="o200k_base", form=form, heading={}),
+    )
+    if needed > budget:
+        with pytest.raises(ContextUnavailable) as refusal:
+            put_together(shelf, *asked, token_budget=budget, form=form)
+        assert [gap.code for gap in refusal.value.gaps] == ["over_budget"]
+        assert refusal.value.gaps[0].numbers["needed"] == needed
         return
+    told = read(put_together(shelf, *asked, token_budget=budget, form=form))
     served = {entry["key"] for entry in told["entries"]}
     assert {each.key for each in asked if each.required} <= served
     assert served | {each["key"] for each in told["manifest"]["left_out"]} == {each.key for each in asked}
@@ -213,6 +218,16 @@ def test_assemble__matches__bring_passages_of_other_items_and_skip_those_already
         ("legal/caps", "match"),
     ]
     assert "board" in told["entries"][1]["text"]
+
+
+def test_assemble__several_passages_of_one_item__stand_together_in_its_order(cast: Cast) -> None:
+    body = "\n\n".join(
+        f"## Part {part}\n\n" + f"Liability part {part}. " + "Filler words stand here. " * 60 for part in "abc"
+    )
+    publish(cast, creation("legal/caps", body=body))
+    (entry,) = read(put_together(cast, query="liability", most_matches=8))["entries"]
+    places = [entry["text"].index(f"Liability part {part}.") for part in "abc"]
+    assert places == sorted(places)
 
 
 def test_assemble__match_over_budget__is_left_out_with_its_cost(cast: Cast) -> None:
