@@ -183,9 +183,10 @@ def read_bundle(*, agent: AuthenticatedAgent, digest: str) -> bytes:
 
 _READ = f"""
 SELECT bundle.body, contract.slug, bundle.as_of,
-       EXISTS (SELECT FROM context_contextversion version JOIN context_contextitem item ON item.id = version.item_id
-               WHERE version.id IN (SELECT jsonb_array_elements_text(bundle.version_ids)::bigint)
-               AND NOT {visible("item")}),
+       jsonb_array_length(bundle.version_ids) > (
+           SELECT count(*) FROM context_contextversion version JOIN context_contextitem item ON item.id = version.item_id
+           WHERE version.id IN (SELECT jsonb_array_elements_text(bundle.version_ids)::bigint) AND {visible("item")}
+       ),
        EXISTS (SELECT FROM context_contextversion version JOIN context_contextitem item ON item.id = version.item_id
                WHERE version.id IN (SELECT jsonb_array_elements_text(bundle.version_ids)::bigint)
                AND (version.valid_to <= statement_timestamp() OR item.retired_at <= statement_timestamp()))

@@ -92,7 +92,9 @@ if _POOL_SIZE:
 # The vector index goes on looking where access filters took away what it found first (context/search.py); a name
 # that is mistyped in one letter is still suggested (context/suggestions.py).
 _SEARCH_OPTIONS = "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100 -c pg_trgm.word_similarity_threshold=0.45"
-DATABASES["default"]["OPTIONS"].setdefault("options", _SEARCH_OPTIONS)
+# Who reads until a connection says who (context/row_security.py): config/wsgi.py makes it nobody, who sees nothing.
+DATABASE_READER = env.text("DATABASE_READER", "system")
+DATABASES["default"]["OPTIONS"].setdefault("options", f"{_SEARCH_OPTIONS} -c plumbline.reader={DATABASE_READER}")
 # A connection that died with a restarted PostgreSQL is noticed before a request uses it.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
 DATABASE_WEB_ROLE = env.text("DATABASE_WEB_ROLE", "plumbline_web")

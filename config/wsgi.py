@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
@@ -9,6 +11,9 @@ from django.core.wsgi import get_wsgi_application
 from config import celery
 
 __all__ = ["application", "celery"]
+
+# Nobody reads anything here until a request has said who asks.
+os.environ["DATABASE_READER"] = "nobody"
 
 application = get_wsgi_application()
 

@@ -10,6 +10,7 @@ from typing import Any
 from context.digests import digest_of
 from context.errors import Conflict, InvalidInput
 from context.models import ContextItem, ContextVersion, User
+from context.row_security import reading_as_system
 from governance.models import Change, Edit, Operation
 from governance.permissions import require_author
 from governance.proposals import FieldDifference, Payload, Proposal, check_key, differences, key_for, prepare, state_of
@@ -109,11 +110,12 @@ def base_state(edit: Edit) -> Payload | None:
 
 def check_bases(edits: Sequence[Edit]) -> None:
     """Refuse where an item has moved on since its edit was made, naming each."""
-    taken = set(
-        ContextItem.objects.filter(key__in=[edit.key for edit in edits if edit.item_id is None]).values_list(
-            "key", flat=True
+    with reading_as_system():
+        taken = set(
+            ContextItem.objects.filter(key__in=[edit.key for edit in edits if edit.item_id is None]).values_list(
+                "key", flat=True
+            )
         )
-    )
     if taken:
         raise StaleBase(
             f"{', '.join(sorted(taken)[:5])} exists already.",
@@ -162,7 +164,9 @@ def _build_creation(change: Change, edit: EditInput, *, actor: User, references:
     require_author(references.principal, proposal.domain)
     key = check_key(edit.key, proposal.domain) if edit.key else key_for(proposal.domain, proposal.payload["title"])
     # Keys are names, not secrets: that one is taken is said even where its item may not be seen.
-    if ContextItem.objects.filter(key=key).exists():
+    with reading_as_system():
+        taken = ContextItem.objects.filter(key=key).exists()
+    if taken:
         raise Conflict(f"The key {key} is taken.", field="key", fix="Choose another key.")
     return _row(change, Operation.CREATE, key, None, None, proposal.payload, proposal, actor, now)
 

@@ -13,6 +13,7 @@ from context import embeddings, passages
 from context.access import SYSTEM, Principal, principal_for
 from context.errors import Conflict, InvalidInput, NotPermitted
 from context.models import ContextItem, User
+from context.row_security import reading_as_system
 from governance.audit import ledger
 from governance.change_state import change_digest, get_change, loaded_edits, lock_change, subject_of, touch
 from governance.changes import create_change
@@ -152,68 +153,70 @@ def _publish(
     prepared: Mapping[str, Sequence[passages.PassageDraft]],
     now: datetime,
 ) -> Publication:
-    edits = loaded_edits(change)
-    # Items are locked in one order, so that two publications cannot wait for each other.
-    items = {
-        item.pk: item
-        for item in ContextItem.objects.select_for_update(of=("self",))
-        .filter(pk__in=[edit.item_id for edit in edits if edit.item_id])
-        .select_related("current_version")
-        .order_by("pk")
-    }
-    for edit in edits:
-        if edit.item_id:
-            edit.item = items[edit.item_id]
-    if change.emergency_reason:
-        _require_same_text(change, edits, demands_of(edits))
-    else:
-        _require_approval(change, edits)
-    check_bases(edits)
-    change.state, change.published_at, change.published_by = ChangeState.PUBLISHED, now, actor
-    change.publish_at = change.publish_at if principal.kind == "system" else None
-    touch(change, now)
-    change.save()
-    approvals = [
-        {
-            "person": review.reviewer_label,
-            "username": review.reviewer.username,
-            "at": review.created_at.isoformat(),
-            **({"on_behalf_of": review.on_behalf_of_label} if review.on_behalf_of_id is not None else {}),
+    # What was approved is written whole, whoever publishes it.
+    with reading_as_system():
+        edits = loaded_edits(change)
+        # Items are locked in one order, so that two publications cannot wait for each other.
+        items = {
+            item.pk: item
+            for item in ContextItem.objects.select_for_update(of=("self",))
+            .filter(pk__in=[edit.item_id for edit in edits if edit.item_id])
+            .select_related("current_version")
+            .order_by("pk")
         }
-        for review in change.reviews.select_related("reviewer")
-        if review.decision == Decision.APPROVE and review.digest == change.digest
-    ]
-    if change.emergency_reason:
-        approvals.append(
+        for edit in edits:
+            if edit.item_id:
+                edit.item = items[edit.item_id]
+        if change.emergency_reason:
+            _require_same_text(change, edits, demands_of(edits))
+        else:
+            _require_approval(change, edits)
+        check_bases(edits)
+        change.state, change.published_at, change.published_by = ChangeState.PUBLISHED, now, actor
+        change.publish_at = change.publish_at if principal.kind == "system" else None
+        touch(change, now)
+        change.save()
+        approvals = [
             {
-                "person": actor.display_name,
-                "username": actor.username,
-                "at": now.isoformat(),
-                "emergency": change.emergency_reason,
+                "person": review.reviewer_label,
+                "username": review.reviewer.username,
+                "at": review.created_at.isoformat(),
+                **({"on_behalf_of": review.on_behalf_of_label} if review.on_behalf_of_id is not None else {}),
             }
+            for review in change.reviews.select_related("reviewer")
+            if review.decision == Decision.APPROVE and review.digest == change.digest
+        ]
+        if change.emergency_reason:
+            approvals.append(
+                {
+                    "person": actor.display_name,
+                    "username": actor.username,
+                    "at": now.isoformat(),
+                    "emergency": change.emergency_reason,
+                }
+            )
+        with Pen(change) as pen:
+            entries = pen.write(edits, prepared, approvals, actor, now)
+        entries.append(
+            ledger.Entry(
+                action="governance.emergency.published" if change.emergency_reason else "governance.change.published",
+                subject=subject_of(change),
+                data={
+                    "items": len(edits),
+                    "approved_by": [approval["person"] for approval in approvals],
+                    **({"emergency": change.emergency_reason} if change.emergency_reason else {}),
+                    **({"on_behalf_of": actor.display_name} if principal.kind == "system" else {}),
+                },
+                after=change.digest,
+            )
         )
-    with Pen(change) as pen:
-        entries = pen.write(edits, prepared, approvals, actor, now)
-    entries.append(
-        ledger.Entry(
-            action="governance.emergency.published" if change.emergency_reason else "governance.change.published",
-            subject=subject_of(change),
-            data={
-                "items": len(edits),
-                "approved_by": [approval["person"] for approval in approvals],
-                **({"emergency": change.emergency_reason} if change.emergency_reason else {}),
-                **({"on_behalf_of": actor.display_name} if principal.kind == "system" else {}),
-            },
-            after=change.digest,
+        tell_published(change=change, edits=edits, actor_id=actor.pk, now=now)
+        ledger.append_all(actor=principal, entries=entries, now=now)
+        return Publication(
+            change=change,
+            published=tuple(edit.key for edit in edits if edit.operation != Operation.RETIRE),
+            retired=tuple(edit.key for edit in edits if edit.operation == Operation.RETIRE),
         )
-    )
-    tell_published(change=change, edits=edits, actor_id=actor.pk, now=now)
-    ledger.append_all(actor=principal, entries=entries, now=now)
-    return Publication(
-        change=change,
-        published=tuple(edit.key for edit in edits if edit.operation != Operation.RETIRE),
-        retired=tuple(edit.key for edit in edits if edit.operation == Operation.RETIRE),
-    )
 
 
 def _prepare_passages(change: Change) -> dict[str, Sequence[passages.PassageDraft]]:
