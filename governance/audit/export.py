@@ -54,7 +54,9 @@ class Export:
         return chosen.filter(sequence__lte=self.checkpoint.sequence).order_by("sequence")
 
 
-def begin_export(*, principal: Principal, filters: EventFilters, format: str, now: datetime) -> Export:
+def begin_export(
+    *, principal: Principal, filters: EventFilters, format: str, now: datetime, purpose: str = ""
+) -> Export:
     """Record that the ledger is exported, and sign it up to that event, so that the export can be proved whole.
 
     For auditors and administrators. LedgerBroken where the ledger does not hold: what is broken is not exported as if
@@ -64,13 +66,15 @@ def begin_export(*, principal: Principal, filters: EventFilters, format: str, no
     if format not in FORMATS:
         raise InvalidInput(f"{format[:40]!r} is not a format.", field="format", fix=f"Use one of {', '.join(FORMATS)}.")
     asked = {name: value for name, value in asdict(filters).items() if value}
+    if filters.subjects:
+        asked["subjects"] = len(filters.subjects)
     with transaction.atomic():
         ledger.append(
             actor=principal,
             action="governance.audit.exported",
             subject=ledger.Subject(type="ledger", id="audit", label="The audit ledger"),
             now=now,
-            data={"format": format, "filters": asked},
+            data={"format": format, "filters": asked, **({"purpose": purpose} if purpose else {})},
         )
     checkpoint = make_checkpoint(now=now)
     assert checkpoint is not None  # the event above is in it

@@ -19,12 +19,14 @@ class EventFilters:
     """Which events are asked for; what is empty is not filtered by.
 
     `actor` is a label or a user name, `action` a whole name or its beginning up to a dot, `subject` an id or
-    `type:id`; `about` is part of the subject's label, an id, or a request id; `since` is included, `until` is not.
+    `type:id`, `subjects` several of them as pairs; `about` is part of the subject's label, an id, or a request id;
+    `since` is included, `until` is not.
     """
 
     actor: str = ""
     action: str = ""
     subject: str = ""
+    subjects: tuple[tuple[str, str], ...] = ()
     request_id: str = ""
     about: str = ""
     since: datetime | None = None
@@ -48,6 +50,14 @@ def events_of(*, principal: Principal, filters: EventFilters) -> QuerySet[AuditE
         kind, _, identity = filters.subject.partition(":")
         typed = Q(subject_type=kind, subject_id=identity) if identity else Q(pk__in=[])
         events = events.filter(Q(subject_id=filters.subject) | typed)
+    if filters.subjects:
+        by_type: dict[str, list[str]] = {}
+        for kind, identity in filters.subjects:
+            by_type.setdefault(kind, []).append(identity)
+        named = Q(pk__in=[])
+        for kind, identities in by_type.items():
+            named |= Q(subject_type=kind, subject_id__in=identities)
+        events = events.filter(named)
     if filters.request_id:
         events = events.filter(request_id=filters.request_id)
     if filters.about:

@@ -1,0 +1,58 @@
+"""Records what was refused and what restricted text was read; must not decide either."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from django.db import transaction
+
+from context.access import Principal
+from context.errors import DomainError
+from context.models import Sensitivity
+from governance.audit import ledger
+from governance.models import AuditEvent
+
+
+def record_denied(
+    *,
+    actor: Principal,
+    action: str,
+    subject: ledger.Subject,
+    refusal: DomainError | str,
+    now: datetime,
+    data: Mapping[str, Any] | None = None,
+    before: str | None = None,
+) -> AuditEvent:
+    """Append `<action>.denied` in a transaction of its own; `action` is the thing attempted (`governance.review`).
+
+    Call it after the refused transaction has rolled back, from outside it, and raise the refusal on: then the event
+    stays. Called inside a transaction that goes on, it belongs to that one and is undone with it.
+    """
+    why = refusal if isinstance(refusal, str) else refusal.detail
+    with transaction.atomic():
+        return ledger.append(
+            actor=actor,
+            action=f"{action.removesuffix('.denied')}.denied",
+            subject=subject,
+            now=now,
+            data={**(data or {}), "why": why},
+            before=before,
+        )
+
+
+def record_restricted_read(
+    *, actor: Principal, subject: ledger.Subject, how: str, now: datetime, digest: str | None = None, **data: Any
+) -> AuditEvent | None:
+    """Append `context.item.read` where the text is restricted, else nothing (None).
+
+    `how` says by which way it was read (page, api, search, diff), `digest` which version. The event is committed
+    before the text leaves, so that what cannot be recorded is not read; it costs an append, some milliseconds.
+    """
+    if subject.sensitivity < Sensitivity.RESTRICTED:
+        return None
+    with transaction.atomic():
+        return ledger.append(
+            actor=actor, action="context.item.read", subject=subject, now=now, data={"how": how, **data}, after=digest
+        )
