@@ -124,10 +124,14 @@ class Supervisor:
                 return
 
     def stop(self) -> None:
-        """Stop web, scheduler and worker, then PostgreSQL; a second signal meanwhile takes away their patience."""
+        """Ask web, scheduler and worker in this order, wait for all, then stop PostgreSQL.
+
+        What a last request hands to the worker is kept by the broker. A second signal takes away the patience.
+        """
         for child in self.children:
             child.ask_to_stop()
-            asked_at = time.monotonic()
+        asked_at = time.monotonic()
+        for child in self.children:
             while child.process is not None and child.process.poll() is None and not self.impatient:
                 if time.monotonic() - asked_at > child.patience:
                     break
