@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,6 +17,7 @@ from django.views.decorators.http import require_GET, require_POST
 from context.diffs import diff_fields, diff_text
 from context.errors import DomainError, NotFound
 from context.markdown import render as render_markdown
+from context.models import ContextItem
 from context.schema_controls import schema_of
 from context.views.diff_rows import folded, named_changes
 from context.views.facts import facts_of
@@ -58,7 +59,7 @@ def change(request: PageRequest, number: int) -> HttpResponse:
         "summary": summary,
         "edits": shown,
         "in_full": in_full,
-        "details": {each.edit.pk: edit_detail(each) for each in shown} if in_full else {},
+        "details": _details(request, shown) if in_full else {},
         "progress": progress,
         "verdict": reviews.may_review(subject, request.principal, progress),
         "editor": editor,
@@ -88,25 +89,40 @@ def edit(request: PageRequest, number: int, edit_id: int) -> HttpResponse:
     if found is None:
         raise NotFound("There is no such edit.")
     figures = figures_of([found], compare=True)[0]
-    context = {"change": subject, "figures": figures, "detail": edit_detail(figures)}
+    context = {"change": subject, "figures": figures, "detail": _details(request, [figures])[found.pk]}
     return render(request, "governance/_edit.html" if request.htmx else "governance/edit_page.html", context)
 
 
-def edit_detail(figures: EditFigures) -> dict[str, Any]:
+def _details(request: PageRequest, shown: Iterable[EditFigures]) -> dict[int, dict[str, Any]]:
+    """What is to be read of each edit, without the relations whose other end this person may not know of."""
+    listed = list(shown)
+    payloads = [payload for each in listed for payload in (each.edit.payload, each.base) if payload]
+    related = {entry["key"] for payload in payloads for entry in payload.get("relations") or []}
+    known = set(ContextItem.objects.visible_to(request.principal).filter(key__in=related).values_list("key", flat=True))
+    if related - known:
+        # Also what this change creates: whoever may see the change may see all of it.
+        changes = {each.edit.change_id for each in listed}
+        known |= set(Edit.objects.filter(change__in=changes, item__isnull=True).values_list("key", flat=True))
+    return {each.edit.pk: _detail(each, known) for each in listed}
+
+
+def _detail(figures: EditFigures, known: set[str]) -> dict[str, Any]:
     """Everything to be read of one edit: fields and text side by side, or the whole text of what is new."""
-    edit, base = figures.edit, figures.base
+    edit = figures.edit
+    payload = _without_unknown(edit.payload, known)
+    base = _without_unknown(figures.base, known) if figures.base is not None else None
     schema = schema_of(edit.kind)
     if edit.operation == Operation.RETIRE:
         return {"retires": True, "replaced_by": edit.payload.get("replaced_by")}
     if base is None:
         return {
             "new": True,
-            "facts": facts_of(schema, edit.payload["data"]),
-            "html": render_markdown(edit.payload["body"], item_href=item_href),
-            "fields": named_changes(diff_fields({}, _metadata(edit.payload)), schema),
+            "facts": facts_of(schema, payload["data"]),
+            "html": render_markdown(payload["body"], item_href=item_href),
+            "fields": named_changes(diff_fields({}, _metadata(payload)), schema),
         }
-    text = diff_text(str(base.get("body") or ""), str(edit.payload.get("body") or ""))
-    old, new = ({**each, "body": None} for each in (base, edit.payload))
+    text = diff_text(str(base.get("body") or ""), str(payload.get("body") or ""))
+    old, new = ({**each, "body": None} for each in (base, payload))
     return {
         "fields": named_changes(diff_fields(old, new), schema),
         "text": text,
@@ -267,6 +283,11 @@ def _may_publish(subject: Change, request: PageRequest, edits: list[Edit], *, ed
 def _history(subject: Change) -> list[AuditEvent]:
     """The events of this change, which whoever may see the change may see."""
     return list(AuditEvent.objects.filter(subject_type="change", subject_id=str(subject.pk)).order_by("sequence")[:200])
+
+
+def _without_unknown(payload: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
+    relations = [entry for entry in payload.get("relations") or [] if entry["key"] in known]
+    return {**payload, "relations": relations} if "relations" in payload else dict(payload)
 
 
 def _metadata(payload: dict[str, Any]) -> dict[str, Any]:
