@@ -29,6 +29,9 @@ def main(argv: list[str]) -> int:
     except CannotContinue as failure:
         sys.stderr.write("\n%s\n%s\n" % (failure.problem, failure.fix))
         return 1
+    except KeyboardInterrupt:
+        sys.stderr.write("\nInterrupted. The same command continues where it stopped.\n")
+        return 130
 
 
 if __name__ == "__main__":

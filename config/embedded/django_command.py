@@ -25,12 +25,14 @@ def run(argv: Sequence[str]) -> int:
     try:
         execute_from_command_line(list(argv))
     except django.db.OperationalError as error:
-        if private and "connection" in str(error):
-            raise CannotContinue(
-                f"The private database of {private} does not run.",
-                "Start it with `python3 manage.py up` in another terminal, or set DATABASE_URL.",
-            ) from error
-        raise
+        if "connection failed" not in str(error):
+            raise
+        problem = f"The private database of {private} does not run." if private else "The database does not answer."
+        raise CannotContinue(
+            problem,
+            "Start it with `python3 manage.py up` in another terminal, set PLUMBLINE_HOME to its home, or DATABASE_URL "
+            "to another database.",
+        ) from error
     return 0
 
 
