@@ -203,7 +203,7 @@ def _ledger_files(export: Export) -> list[EvidenceFile]:
         EvidenceFile(
             path="verify_export.py",
             title="Verifier",
-            about="Checks the extract without Plumbline: python verify_export.py ledger.jsonl --checkpoints checkpoints",
+            about="Checks the extract without Plumbline; how is said at the end of this page.",
             supports=("eu-ai-act-12", "iso-42001-a628", "soc2-cc7"),
             content=[VERIFIER.read_bytes()],
         ),

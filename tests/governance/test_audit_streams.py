@@ -297,7 +297,7 @@ def test_set_up__by_others_or_of_nonsense__is_refused(cast: Cast, receiver: Rece
 )
 def test_private_address__unless_allowed__is_never_posted_to(host: str, settings) -> None:
     settings.WEBHOOK_PRIVATE_ADDRESSES = False
-    with pytest.raises(NotDelivered, match="private|allowed"):
+    with pytest.raises(NotDelivered, match="private"):
         post(f"https://{host}/siem", b"{}", {})
 
 

@@ -149,6 +149,22 @@ def test_verify__intact__says_how_many_and_the_head(committed_db: None) -> None:
     assert verdict["head"] == {"sequence": 1, "hash": last.hash}
 
 
+def test_append__any_characters__the_database_and_the_standard_write_the_same(db: None) -> None:
+    odd = "".join(map(chr, [*range(1, 160), 0x2028, 0xE000, 0xFFFF, 0x1F600])) + '"\\/'
+    event = ledger.append(
+        actor=SYSTEM,
+        action=odd[:80],
+        subject=ledger.Subject(type=odd[10:50], id=odd, label=odd),
+        now=timezone.now(),
+        data={odd: [odd, 1e300, 0.1, -0.0, 2**53 - 1, None, True]},
+    )
+
+    stored = AuditEvent.objects.get()
+    assert (stored.hash, stored.previous_hash) == (event.hash, "0" * 64)
+    assert ledger.hash_of(stored) == ledger.hash_of(event) == event.hash
+    assert verify_chain().holds
+
+
 def test_events__for_those_who_do_not_audit__do_not_exist(cast: Cast) -> None:
     append()
 
