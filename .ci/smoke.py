@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
 import signal
 import socket
 import subprocess
@@ -20,7 +21,9 @@ READY_SECONDS = 300
 
 
 def main() -> None:
-    home = Path(tempfile.mkdtemp(prefix="plumbline-smoke-")) / "home"
+    directory = Path(tempfile.mkdtemp(prefix="plumbline-smoke-"))
+    directory.chmod(0o755)  # root gives PostgreSQL another user, who must be able to pass
+    home = directory / "home"
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -42,6 +45,7 @@ def main() -> None:
     print(rest.strip())
     require(up.returncode == 0, f"up ended with exit code {up.returncode}")
     require(not left_for(home), f"processes are left: {left_for(home)}")
+    shutil.rmtree(directory)
     print(f"stopped cleanly after {time.monotonic() - begun:.1f} s")
 
 
