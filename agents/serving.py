@@ -184,7 +184,8 @@ def read_bundle(*, agent: AuthenticatedAgent, digest: str) -> bytes:
 _READ = f"""
 SELECT bundle.body, contract.slug, bundle.as_of,
        jsonb_array_length(bundle.version_ids) > (
-           SELECT count(*) FROM context_contextversion version JOIN context_contextitem item ON item.id = version.item_id
+           SELECT count(*) FROM context_contextversion version
+           JOIN context_contextitem item ON item.id = version.item_id
            WHERE version.id IN (SELECT jsonb_array_elements_text(bundle.version_ids)::bigint) AND {visible("item")}
        ),
        EXISTS (SELECT FROM context_contextversion version JOIN context_contextitem item ON item.id = version.item_id
