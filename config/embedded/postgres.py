@@ -102,18 +102,22 @@ class PrivatePostgres:
         partial.rename(self.data)
         return True
 
-    def start(self) -> None:
-        """Start the server and wait until a real connection succeeds."""
+    def start(self, *, keep_port: bool = False) -> None:
+        """Start the server and wait until a real connection succeeds; on the same port where others rely on it."""
         self.end_survivors()
         for _ in range(5):
-            self.choose_port()
+            if not keep_port:
+                self.choose_port()
             offset = self.log.stat().st_size if self.log.exists() else 0
             self.launch()
             if self.wait_ready():
                 return
             said = self.log.read_text(errors="replace")[offset:]
             if "Address already in use" in said:
-                (self.home.run / "postgres.port").unlink()
+                if keep_port:
+                    time.sleep(1.0)
+                else:
+                    (self.home.run / "postgres.port").unlink()
                 continue
             if "shared memory block" in said or "already exists" in said:
                 time.sleep(1.0)  # back ends of a killed server notice its death within moments

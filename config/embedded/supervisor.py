@@ -114,7 +114,7 @@ class Supervisor:
         while not self.stopping:
             started = time.monotonic()
             try:
-                self.server.start()
+                self.server.start(keep_port=True)
             except CannotContinue as failure:
                 say(f"  {failure.problem} Trying again in {pause:.0f} s.")
                 select.select([self._wake[0]], [], [], pause)
