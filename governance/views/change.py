@@ -29,6 +29,7 @@ from governance.changes import describe_change, remove_edit, reopen_change, subm
 from governance.forms.edit_form import said
 from governance.models import AuditEvent, Change, ChangeState, Decision, Edit, Operation
 from governance.permissions import may_publish
+from governance.policies import demands_of, progress_of
 from governance.summaries import EditFigures, figures_of, summarise
 
 # Up to this many edits the differences stand on the page; above it each is fetched when opened.
@@ -51,7 +52,7 @@ def change(request: PageRequest, number: int) -> HttpResponse:
     asked = request.GET.get("page", "1")
     shown = paginator.get_page(asked if asked.isascii() and asked.isdigit() and len(asked) < 7 else 1)
     in_full = len(edits) <= SHOWN_AT_ONCE
-    progress = reviews.approval_progress(subject)
+    progress = progress_of(demands_of(edits), subject.reviews.all(), subject.digest) if edits else []
     editor = subject.editors.filter(pk=request.user.pk).exists()
     context = {
         "now": timezone.now(),

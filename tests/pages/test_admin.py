@@ -1,0 +1,201 @@
+"""The stock admin: configuration is written with one audit event, governed records are read-only, always."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib import admin
+from django.test import Client
+from django.urls import reverse
+
+from agents.models import Agent, ContextContract
+from context.models import Domain, RoleGrant, User
+from governance.models import ApprovalPolicy, AuditEvent
+from tests.agents.conftest import contract, give
+from tests.cast import Cast, creation, publish
+
+GOVERNED = (
+    "context.ContextItem",
+    "context.ContextVersion",
+    "governance.Change",
+    "governance.Review",
+    "governance.AuditEvent",
+    "agents.Receipt",
+    "agents.Refusal",
+    "agents.ContractVersion",
+)
+
+
+@pytest.fixture
+def client(cast: Cast) -> Client:
+    signed_in = Client()
+    signed_in.force_login(cast.admin)
+    return signed_in
+
+
+def events() -> list[str]:
+    return list(AuditEvent.objects.order_by("sequence").values_list("action", flat=True))
+
+
+def test_admin__every_page_of_it__answers(client: Client, cast: Cast) -> None:
+    publish(cast, creation("legal/liability", body="Capped."))
+    give(cast, contract(cast, [{"key": "legal/liability"}])).bundle()
+    for model, configured in admin.site._registry.items():
+        name = f"{model._meta.app_label}_{model._meta.model_name}"
+        assert client.get(reverse(f"admin:{name}_changelist")).status_code == 200, name
+        row = configured.model._default_manager.first()
+        if row is not None:
+            address = reverse(f"admin:{name}_change", args=[row.pk])
+            assert client.get(address).status_code == 200, address
+    answer = client.get(reverse("admin:index"))
+    assert "unsafe" not in answer["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("label", GOVERNED)
+def test_admin__governed_record__cannot_be_added_changed_or_deleted(client: Client, cast: Cast, label: str) -> None:
+    publish(cast, creation("legal/liability", body="Capped."))
+    given = give(cast, contract(cast, [{"key": "legal/liability"}]))
+    given.bundle()
+    given.post({"contract": "review", "token_budget": 1})
+    model = apps.get_model(label)
+    name = f"{model._meta.app_label}_{model._meta.model_name}"
+    row = model._default_manager.first()
+    assert row is not None
+    before = events()
+    assert client.get(reverse(f"admin:{name}_add")).status_code == 403
+    for page in ("change", "delete"):
+        assert client.post(reverse(f"admin:{name}_{page}", args=[row.pk]), {"title": "Mine now"}).status_code == 403
+    assert events() == before
+
+
+def test_admin__superuser_without_clearance__sees_no_more_than_their_clearance(client: Client, cast: Cast) -> None:
+    publish(cast, creation("legal/board", title="Minutes of the board", sensitivity="confidential"))
+    User.objects.filter(pk=cast.admin.pk).update(clearance=0)
+    for name in ("context_contextitem", "context_contextversion", "governance_change"):
+        assert "Minutes of the board" not in client.get(reverse(f"admin:{name}_changelist")).content.decode()
+    assert (
+        "Minutes of the board"
+        not in client.get(reverse("admin:context_domain_change", args=[cast.legal.pk])).content.decode()
+    )
+
+
+def test_admin__domain_saved__is_one_event_and_none_where_nothing_differs(client: Client, cast: Cast) -> None:
+    address = reverse("admin:context_domain_change", args=[cast.sales.pk])
+    form = {"name": "Sales and service", "description": "", "parent": "", "owner": cast.owner.pk}
+    client.post(address, form)
+    assert Domain.objects.get(slug="sales").name == "Sales and service"
+    assert events() == ["context.domain.changed"]
+    event = AuditEvent.objects.get()
+    assert event.data["changed"] == ["name", "owner_id"]
+    assert event.actor_label == "Anna Admin"
+    client.post(address, form)
+    assert events() == ["context.domain.changed"]
+
+
+def test_admin__role_granted__is_one_event_that_names_it(client: Client, cast: Cast) -> None:
+    person = cast.outsider
+    form = {
+        "username": person.username,
+        "first_name": "Otto",
+        "last_name": "Outsider",
+        "email": person.email,
+        "clearance": person.clearance,
+        "is_active": "on",
+        "role_grants-TOTAL_FORMS": "1",
+        "role_grants-INITIAL_FORMS": "0",
+        "role_grants-0-user": person.pk,
+        "role_grants-0-role": "approver",
+        "role_grants-0-domain": cast.legal.pk,
+    }
+    answer = client.post(reverse("admin:context_user_change", args=[person.pk]), form)
+    assert answer.status_code == 302, answer.content.decode()[:2000]
+    assert RoleGrant.objects.filter(user=person, role="approver", domain=cast.legal).exists()
+    assert events() == ["context.user.linked"]
+    assert "approver" in str(AuditEvent.objects.get().data["links"])
+
+
+def test_admin__policy_with_its_stages__is_written_and_audited(client: Client, cast: Cast) -> None:
+    form = {
+        "name": "Two for Legal",
+        "kind": "",
+        "domain": cast.legal.pk,
+        "sensitivity": "",
+        "stages-TOTAL_FORMS": "1",
+        "stages-INITIAL_FORMS": "0",
+        "stages-MIN_NUM_FORMS": "1",
+        "stages-0-order": "1",
+        "stages-0-name": "Counsel",
+        "stages-0-approvers": "role",
+        "stages-0-role": "approver",
+        "stages-0-people_required": "2",
+        "stages-0-due_in_days": "5",
+    }
+    answer = client.post(reverse("admin:governance_approvalpolicy_add"), form)
+    assert answer.status_code == 302, answer.content.decode()[:3000]
+    assert ApprovalPolicy.objects.get(name="Two for Legal").stages.get().people_required == 2
+    assert events() == ["governance.approvalpolicy.created", "governance.approvalpolicy.linked"]
+
+
+def test_admin__kind_with_a_schema_that_fetches__is_refused_beside_the_field(client: Client, cast: Cast) -> None:
+    form = {
+        "slug": "recipe",
+        "name": "Recipe",
+        "plural": "Recipes",
+        "description": "",
+        "default_review_interval_days": "90",
+        "schema": '{"$ref": "http://elsewhere.example/schema.json"}',
+    }
+    answer = client.post(reverse("admin:context_kind_add"), form)
+    assert answer.status_code == 200
+    assert "The schema cannot be used" in answer.content.decode()
+    assert events() == []
+
+
+def test_admin__agent_saved__goes_through_its_own_function(client: Client, cast: Cast) -> None:
+    given = contract(cast, [{"kind": "policy", "required": False}])
+    before = events()
+    form: dict[str, Any] = {
+        "slug": "reader",
+        "name": "Reader",
+        "purpose": "Reads",
+        "owner": cast.owner.pk,
+        "state": "sanctioned",
+        "clearance": "1",
+        "domains": [cast.legal.pk],
+        "audiences": [],
+        "contracts": [given.pk],
+    }
+    assert client.post(reverse("admin:agents_agent_add"), form).status_code == 302
+    assert list(Agent.objects.get(slug="reader").contracts.all()) == [given]
+    assert events() == [*before, "agents.agent.registered"]
+    agent = Agent.objects.get(slug="reader")
+    answer = client.post(reverse("admin:agents_agent_change", args=[agent.pk]), {**form, "clearance": "3"}, follow=True)
+    assert "clearance above your own" in answer.content.decode()
+    assert events() == [*before, "agents.agent.registered"]
+
+
+def test_admin__contract_saved__makes_its_next_version(client: Client, cast: Cast) -> None:
+    form = {
+        "slug": "answers",
+        "name": "Answers",
+        "purpose": "To answer",
+        "owner": cast.owner.pk,
+        "requirements": '[{"kind": "policy", "domain": "legal", "required": false}]',
+        "token_budget": "2000",
+        "tokenizer": "o200k_base",
+        "most_matches": "4",
+        "when_incomplete": "refuse",
+        "task_schema": "",
+        "output_schema": "",
+        "output_checks": "",
+    }
+    answer = client.post(reverse("admin:agents_contextcontract_add"), form)
+    assert answer.status_code == 302, answer.content.decode()[:3000]
+    made = ContextContract.objects.get(slug="answers")
+    client.post(reverse("admin:agents_contextcontract_change", args=[made.pk]), {**form, "token_budget": "3000"})
+    made.refresh_from_db()
+    assert made.current_version is not None
+    assert (made.current_version.number, made.current_version.token_budget) == (2, 3000)
+    assert events() == ["agents.contract.created", "agents.contract.changed"]
