@@ -90,7 +90,8 @@ TAMPERS_IN_SQL = [
     "WHERE (a.sequence, b.sequence) IN (({n}, {n} + 1), ({n} + 1, {n}))",
     "INSERT INTO governance_auditevent SELECT sequence + 1000, at, recorded_at, actor_kind, actor_id, "
     "actor_label, action, subject_type, subject_id, subject_label, sensitivity, request_id, before_digest, "
-    "after_digest, data, salt, payload_digest, md5(salt) || md5(hash), md5(hash) || md5(salt) FROM governance_auditevent WHERE sequence = {n}",
+    "after_digest, data, salt, payload_digest, md5(salt) || md5(hash), md5(hash) || md5(salt) "
+    "FROM governance_auditevent WHERE sequence = {n}",
     "DELETE FROM governance_checkpoint WHERE sequence = 10; DELETE FROM governance_auditevent WHERE sequence >= 9",
     "UPDATE governance_checkpoint SET merkle_root = repeat('a', 64) WHERE sequence = 6",
     "UPDATE governance_checkpoint SET head_hash = repeat('a', 64) WHERE sequence = 6",
