@@ -6,7 +6,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from django.db.models import Prefetch, Q, QuerySet
+from django.db.models import Exists, OuterRef, Prefetch, Q, QuerySet
 
 from context.access import Principal, domain_ids_at_or_below
 from context.diffs import FieldChange, TextDiff, diff_fields, diff_text
@@ -72,7 +72,8 @@ def items_in_force(*, principal: Principal, filters: ItemFilters, at: datetime) 
 
     Judged by the item's metadata now. Two queries when read, whatever their number.
     """
-    items = ContextItem.objects.visible_to(principal).in_force(at)
+    versions = ContextVersion.objects.visible_to(principal).in_force(at)
+    items = ContextItem.objects.visible_to(principal).filter(Exists(versions.filter(item=OuterRef("pk"))))
     if filters.kind:
         items = items.filter(kind=_kind(filters.kind))
     if filters.domain:
@@ -85,11 +86,10 @@ def items_in_force(*, principal: Principal, filters: ItemFilters, at: datetime) 
         items = items.filter(tags__contains=list(filters.tags))
     for word in filters.words.split()[:20]:
         items = items.filter(Q(title__icontains=word) | Q(key__icontains=word) | Q(tags__contains=[word]))
-    versions = ContextVersion.objects.in_force(at).defer(*TEXT_FIELDS)
     return (
         with_state(items, at=at)
         .select_related("kind", "domain", "owner")
-        .prefetch_related(Prefetch("versions", queryset=versions, to_attr=IN_FORCE_THEN))
+        .prefetch_related(Prefetch("versions", queryset=versions.defer(*TEXT_FIELDS), to_attr=IN_FORCE_THEN))
     )
 
 
@@ -108,7 +108,7 @@ def read_item(*, principal: Principal, key: str, at: datetime) -> ItemReading:
         replaced_by = None
     return ItemReading(
         item=item,
-        version=ContextVersion.objects.in_force(at).filter(item=item).first(),
+        version=ContextVersion.objects.visible_to(principal).in_force(at).filter(item=item).first(),
         relations=tuple(relations.order_by("type", "target__key")),
         replaced_by=replaced_by,
     )

@@ -55,7 +55,7 @@ class SessionAuthentication(DrfSessionAuthentication):
 
     def enforce_csrf(self, request: Request) -> None:
         # Django's own request: DRF's would parse the body in search of a form field, before any bound is checked.
-        super().enforce_csrf(request._request)
+        super().enforce_csrf(cast(Request, request._request))
 
 
 def principal_of(request: Request) -> Principal:

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from drf_spectacular.types import OpenApiTypes
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api.parameters import parse_moment
 from context.errors import DomainError
+
+LONGEST_MOMENT = 40
 
 
 class Input(serializers.Serializer[Any]):
@@ -61,7 +65,7 @@ class Moment(serializers.DateTimeField):
     """An ISO 8601 date or time; without an offset it is UTC."""
 
     def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, str) or len(data) > 64:
+        if not isinstance(data, str) or len(data) > LONGEST_MOMENT:
             raise serializers.ValidationError("Write 2026-03-31 or 2026-03-31T12:00:00Z.")
         try:
             return parse_moment(data, field=self.field_name or "")
@@ -69,12 +73,12 @@ class Moment(serializers.DateTimeField):
             raise serializers.ValidationError(error.fix or error.detail) from error
 
 
-class MomentText(Moment):
+@extend_schema_field(OpenApiTypes.DATETIME)
+class MomentText(Text):
     """A moment that stays as it was written: the domain reads it, and bounds it, itself."""
 
-    def to_internal_value(self, data: Any) -> str:
-        super().to_internal_value(data)
-        return str(data)
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=LONGEST_MOMENT, **kwargs)
 
 
 class Structure(serializers.JSONField):

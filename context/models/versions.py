@@ -5,20 +5,49 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
+from django.contrib.auth.models import Group
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import Exists, F, Func, OuterRef, Q
+from django.db.models.lookups import Exact
 
 from context.models.items import visible_items
+from context.models.people import User
+from context.models.sensitivity import Sensitivity
 from context.models.validity import in_force_at
 
 if TYPE_CHECKING:
     from context.access import Principal
 
 
+def was_permitted(principal: Principal) -> Q:
+    """The condition under which a version, by the metadata it was approved with, is the principal's to read.
+
+    An item that was opened up does not open its older texts with it. Says the same as `context/visibility.py` in SQL.
+    """
+    condition = Q(metadata__sensitivity__in=[level.word for level in Sensitivity if level <= principal.clearance])
+    if principal.kind == "system":
+        return condition
+    permitted = Q(metadata__audiences=[])
+    if principal.groups:
+        named = Group.objects.filter(pk__in=sorted(principal.groups))
+        permitted |= Q(Exists(named.filter(_names("metadata__audiences", "name"))))
+    if principal.kind == "person":
+        username = Func("username", function="to_jsonb", output_field=models.JSONField())
+        owned = Q(Exact(username, OuterRef("metadata__owner")))
+        person = User.objects.filter(pk=principal.id)
+        permitted |= Q(Exists(person.filter(owned | Q(_names("metadata__stewards", "username")))))
+    return condition & permitted
+
+
+def _names(names: str, column: str) -> Func:
+    """Whether the outer row's JSON array of names holds this column."""
+    return Func(OuterRef(names), F(column), function="jsonb_exists", output_field=models.BooleanField())
+
+
 class ContextVersionQuerySet(models.QuerySet["ContextVersion"]):
     def visible_to(self, principal: Principal) -> Self:
-        """Versions of items that the principal may know exist, judged by the item's metadata now."""
-        return self.filter(visible_items(principal, prefix="item__"))
+        """Versions of items that the principal may know exist now, and that were theirs to read as approved."""
+        return self.filter(visible_items(principal, prefix="item__"), was_permitted(principal))
 
     def in_force(self, at: datetime) -> Self:
         """At most one version an item: the text that was known and true at that moment."""

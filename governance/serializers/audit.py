@@ -13,13 +13,13 @@ from governance.models import AuditEvent
 class ActorSerializer(serializers.Serializer[AuditEvent]):
     kind = serializers.CharField(source="actor_kind")
     id = serializers.IntegerField(source="actor_id")
-    label = serializers.CharField(source="actor_label")
+    label = serializers.CharField(source="actor_label")  # type: ignore[assignment]  # JSON has a field of that name
 
 
 class SubjectSerializer(serializers.Serializer[AuditEvent]):
     type = serializers.CharField(source="subject_type")
     id = serializers.CharField(source="subject_id")
-    label = serializers.CharField(source="subject_label")
+    label = serializers.CharField(source="subject_label")  # type: ignore[assignment]  # JSON has a field of that name
 
 
 class AuditEventSerializer(serializers.Serializer[AuditEvent]):

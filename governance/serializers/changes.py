@@ -20,7 +20,7 @@ DIGEST = r"^[0-9a-f]{64}$"
 class NewChangeInput(Input):
     title = Text(max_length=LONGEST_TITLE)
     reason = Text(max_length=LONGEST_REASON)
-    edits = EditItemInput(many=True, required=False, max_length=MOST_EDITS)
+    edits = serializers.ListField(child=EditItemInput(), required=False, max_length=MOST_EDITS)
 
 
 class DescriptionInput(Input):
@@ -105,7 +105,7 @@ class ChangeSerializer(ChangeFieldsSerializer):
 
 class TouchedSerializer(serializers.Serializer[Any]):
     kind = serializers.CharField()
-    label = serializers.CharField()
+    label = serializers.CharField()  # type: ignore[assignment]  # JSON has a field of that name
     why = serializers.CharField()
     url = serializers.CharField(allow_blank=True)
 

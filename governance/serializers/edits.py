@@ -65,7 +65,7 @@ class ProposedInput(Input):
     audiences = serializers.ListField(child=Text(max_length=LONGEST_NAME), required=False, max_length=MOST_PEOPLE)
     tags = serializers.ListField(child=Text(max_length=LONGEST_TAG), required=False, max_length=MOST_TAGS)
     review_interval_days = WholeNumber(required=False, min_value=1, max_value=LONGEST_INTERVAL_DAYS)
-    relations = RelationInput(many=True, required=False, max_length=MOST_RELATIONS)
+    relations = serializers.ListField(child=RelationInput(), required=False, max_length=MOST_RELATIONS)
     source = SourceInput(required=False, allow_null=True)  # type: ignore[assignment]
 
 

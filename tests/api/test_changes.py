@@ -230,7 +230,7 @@ def test_refused_input__each_named__and_nothing_is_stored(cast: Cast, callers: C
         ({**POLICY, "review_interval_days": 0}, 422, "edits.0.review_interval_days"),
         ({**POLICY, "review_interval_days": True}, 422, "edits.0.review_interval_days"),
         ({**POLICY, "review_interval_days": 1.5}, 422, "edits.0.review_interval_days"),
-        ({**POLICY, "valid_from": "soon"}, 422, "edits.0.valid_from"),
+        ({**POLICY, "valid_from": "soon"}, 422, "valid_from"),
         ({**POLICY, "valid_from": 20260101}, 422, "edits.0.valid_from"),
         ({**POLICY, "valid_from": "0001-01-01"}, 422, "valid_from"),
         ({**POLICY, "valid_from": "2026-02-01", "valid_to": "2026-01-01"}, 422, "valid_to"),

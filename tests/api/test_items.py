@@ -198,3 +198,32 @@ def test_vocabulary__kinds_domains_and_inventory__figures_of_what_is_visible(cas
     assert (legal["items"], legal["verified"], legal["without_owner"], legal["by_kind"]) == (1, 1, 1, {"policy": 1})
     assert legal["median_age_days"] == 0.0
     assert (by_domain["sales"]["state"], by_domain["sales"]["median_age_days"]) == ("empty", None)
+
+
+def test_version__was_stricter_than_the_item_is_now__stays_with_who_could_read_it_then(
+    cast: Cast, callers: Callers
+) -> None:
+    for person in (cast.author, cast.reviewer):
+        person.groups.add(cast.counsel)
+    publish(cast, creation("legal/settlements", body="Secret.", sensitivity="confidential"))
+    publish(cast, revision("legal/settlements", body="Privileged.", sensitivity="internal", audiences=["counsel"]))
+    publish(cast, revision("legal/settlements", body="Mine.", audiences=["counsel"], owner="outsider"))
+    publish(cast, revision("legal/settlements", body="Cleaned.", audiences=[], owner=None))
+    path = f"{ITEMS}legal/settlements/"
+
+    def numbers(caller: str) -> list[int]:
+        listed = json.loads(getattr(callers, caller).get(f"{path}versions/").content)["results"]
+        return [each["number"] for each in listed]
+
+    assert numbers("author") == [4, 3, 2, 1]
+    assert numbers("auditor") == [4, 1]
+    assert numbers("outsider") == [4, 3]
+    then = quote((timezone.now() - timedelta(seconds=1)).isoformat())
+    assert_problem(callers.outsider.get(f"{path}versions/1/"), 404)
+    assert_problem(callers.outsider.get(f"{path}diff/?from=1&to=4"), 404)
+    assert b"Secret" not in callers.outsider.get(f"{path}?as_of={then}").content
+    first = json.loads(callers.author.get(f"{path}versions/1/").content)["version"]
+    as_of = quote(first["published_at"])
+    assert json.loads(callers.author.get(f"{path}?as_of={as_of}").content)["version"]["body"] == "Secret."
+    assert json.loads(callers.outsider.get(f"{path}?as_of={as_of}").content)["version"] is None
+    assert keys_of(callers.outsider.get(f"{ITEMS}?as_of={as_of}")) == []
