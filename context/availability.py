@@ -166,13 +166,13 @@ _SEVERITY: Mapping[GapCode, int] = {"unverified": 0, "stale": 1, "contradicted":
 
 
 def _explain(unmet: Sequence[tuple[Requirement, Sequence[tuple[Candidate, GapCode]]]]) -> list[Gap]:
-    """The gaps, with the owner of the item that is nearest to meeting each requirement. One statement."""
+    """The gaps, with who answers for the item that is nearest to meeting each requirement. One statement."""
     nearest = [(requirement, *_nearest(bad)) for requirement, bad in unmet]
-    owners = {item.owner_id for _, item, _ in nearest if item is not None and item.owner_id is not None}
-    named = dict(rows(_OWNERS, {"ids": sorted(owners)})) if owners else {}
+    items = {item.item_id for _, item, _ in nearest if item is not None}
+    named = dict(rows(_ANSWERING, {"ids": sorted(items)})) if items else {}
     gaps = []
     for requirement, item, code in nearest:
-        owner = named.get(item.owner_id) if item is not None else None
+        owner = named.get(item.item_id) if item is not None else None
         fix = _fix_of_missing(requirement) if item is None else _fix(requirement, item, code, owner)
         gaps.append(Gap(requirement=requirement.name, code=code, owner=owner, fix=fix, required=requirement.required))
     return gaps
@@ -210,7 +210,25 @@ def _fix(requirement: Requirement, item: Candidate, code: GapCode, owner: str | 
             return f"{who} to settle what {item.key} conflicts with."
 
 
-_OWNERS = """
-SELECT id, coalesce(nullif(trim(first_name || ' ' || last_name), ''), username)
-FROM context_user WHERE id = ANY (%(ids)s::bigint[])
+# Who answers for each item: the rule of context/ownership.py, said in SQL; a test compares the two.
+_ANSWERING = """
+WITH RECURSIVE above AS (
+    SELECT item.id AS item_id, item.domain_id, 0 AS distance FROM context_contextitem item
+    WHERE item.id = ANY (%(ids)s::bigint[])
+    UNION ALL
+    SELECT above.item_id, domain.parent_id, above.distance + 1
+    FROM above JOIN context_domain domain ON domain.id = above.domain_id
+    WHERE domain.parent_id IS NOT NULL AND above.distance < 20
+)
+SELECT DISTINCT ON (candidate.item_id) candidate.item_id,
+    coalesce(nullif(trim(person.first_name || ' ' || person.last_name), ''), person.username)
+FROM (
+    SELECT item.id AS item_id, -1 AS distance, item.owner_id AS person_id FROM context_contextitem item
+    WHERE item.id = ANY (%(ids)s::bigint[])
+    UNION ALL
+    SELECT above.item_id, above.distance, domain.owner_id
+    FROM above JOIN context_domain domain ON domain.id = above.domain_id
+) candidate
+JOIN context_user person ON person.id = candidate.person_id AND person.is_active
+ORDER BY candidate.item_id, candidate.distance
 """

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
-from django.db import IntegrityError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from context.access import SYSTEM, principal_for
+from context.availability import _ANSWERING
 from context.errors import Conflict, InvalidInput, NotFound, NotPermitted, PreconditionFailed
 from context.models import ContextItem, Domain, User
 from context.ownership import effective_owner_id, read_answering, with_effective_owner
+from context.statements import rows
 from governance.assignment import propose_owner
 from governance.audit.verification import verify_chain
 from governance.drift.findings import (
@@ -43,10 +45,13 @@ def leave(person: User) -> None:
 
 
 def effective(key: str) -> int | None:
-    """By the queryset and by the function, which must agree."""
+    """By the queryset, by the function and by what agents are told, which must agree."""
     answering = read_answering()
     item = with_effective_owner(ContextItem.objects.select_related("owner"), answering).get(key=key)
     assert effective_owner_id(item, answering) == item.effective_owner_id  # type: ignore[attr-defined]
+    named = dict(rows(_ANSWERING, {"ids": [item.pk]}))
+    answering_now = User.objects.filter(pk=effective_owner_id(item, answering)).first()
+    assert named.get(item.pk) == (answering_now.display_name if answering_now else None)
     for person in User.objects.all():
         answers = ContextItem.objects.filter(answering.answered_by(person.pk), key=key).exists()
         assert answers == (person.pk == item.effective_owner_id)  # type: ignore[attr-defined]
@@ -253,7 +258,7 @@ def test_database__finding__keeps_what_was_found(cast: Cast) -> None:
         "UPDATE governance_finding SET state = 'resolved' WHERE id = %s",
         "UPDATE governance_finding SET times_opened = 0 WHERE id = %s",
     ):
-        with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(statement, [finding.pk])
     with pytest.raises(IntegrityError), transaction.atomic():
         # A second unsettled one of the same cause.

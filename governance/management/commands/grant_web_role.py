@@ -14,6 +14,7 @@ APPEND_ONLY = (
     "governance_ratification",
     "governance_auditevent",
     "governance_review",
+    "governance_reminder",
     "governance_checkpoint",
     "governance_auditredaction",
     "agents_receipt",
@@ -26,6 +27,8 @@ NEVER_DELETED = (
     "context_contextitem",
     "governance_change",
     "governance_change_editors",
+    "governance_finding",
+    "governance_delegation",
     "governance_legalhold",
     "agents_agentkey",
 )
