@@ -90,6 +90,8 @@ def save_contract(
     *, actor: User, slug: str, name: str, purpose: str, owner: User, terms: Terms, now: datetime
 ) -> ContractVersion:
     """Make the contract, or its next version where anything differs. Checked first: see `check_terms`."""
+    if not isinstance(actor, User):
+        raise NotPermitted("Only people write contracts.", fix="Ask an administrator.")
     principal = principal_for(actor)
     for label, value, longest in (("slug", slug, 60), ("name", name, 120), ("purpose", purpose, 4_000)):
         check_storable(value, field=label)

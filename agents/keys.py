@@ -145,6 +145,8 @@ def _create(
 
 def _require_rights(actor: User, agent: Agent, *, to_end: bool = False) -> Principal:
     """An administrator or the agent's owner, and nobody who could read more through the key than without."""
+    if not isinstance(actor, User):
+        raise NotPermitted("Only people handle keys.", fix="Ask the agent's owner.")
     principal = principal_for(actor)
     if not (principal.has_role(Role.ADMINISTRATOR) or (actor.is_active and actor.pk == agent.owner_id)):
         raise NotPermitted("Only an administrator or the agent's owner handles its keys.", fix="Ask the agent's owner.")

@@ -72,7 +72,7 @@ def save_agent(
 
 def set_state(*, actor: User, agent: Agent, state: str, reason: str, now: datetime) -> Agent:
     """Sanction or suspend: every key of a suspended agent is refused at its next request."""
-    principal = principal_for(actor)
+    principal = _person(actor)
     if not (principal.has_role(Role.ADMINISTRATOR) or (actor.is_active and actor.pk == agent.owner_id)):
         raise NotPermitted("Only an administrator or the agent's owner may do this.", fix="Ask an administrator.")
     if state not in AgentState.values:
@@ -110,8 +110,14 @@ def describe(agent: Agent) -> dict[str, Any]:
     }
 
 
+def _person(actor: User) -> Principal:
+    if not isinstance(actor, User):
+        raise NotPermitted("Only people register agents.", fix="Ask an administrator.")
+    return principal_for(actor)
+
+
 def _require_administrator(actor: User) -> Principal:
-    principal = principal_for(actor)
+    principal = _person(actor)
     if not principal.has_role(Role.ADMINISTRATOR):
         raise NotPermitted("Only an administrator may do this.", fix="Ask an administrator.")
     return principal
