@@ -82,6 +82,18 @@ def explain(*, said: list[str], label: str) -> CannotContinue:
             "Connect this machine to the network, or point pip at a registry you can reach "
             "(`pip config set global.index-url …`), and run the same command again: it continues.",
         )
+    if "is not a trusted or secure host" in text:
+        return CannotContinue(
+            "pip does not trust the package registry it is configured with, because its address is not https.",
+            "Use its https address, or name the host in PIP_TRUSTED_HOST, and run the same command again.",
+        )
+    if "No matching distribution found" in text or "The user requested (constraint)" in text:
+        asked = [line.split("for ")[-1] for line in said if "No matching distribution found" in line]
+        asked = asked or [line.split("Cannot install ")[-1].split(" ")[0] for line in said if "Cannot install" in line]
+        return CannotContinue(
+            "The package registry has no build of %s for this machine." % (asked or [label])[0],
+            "Use Python 3.11 on Linux or macOS (64 bit), for which the versions were chosen, or another registry.",
+        )
     errors = [line for line in said if line.startswith("ERROR:")] or said[-1:] or ["pip said nothing"]
     return CannotContinue(
         "pip could not install %s: %s." % (label, errors[0].removeprefix("ERROR:").strip().rstrip(".")),

@@ -97,7 +97,9 @@ def test_bootstrap__registry_unreachable__says_so_and_that_it_continues(
     ("said", "sentence"),
     [
         ("ERROR: Could not install packages due to an OSError: [Errno 28] No space left on device", "disk became full"),
-        ("ERROR: No matching distribution found for torch==2.13.0", "pip could not install packages: No matching"),
+        ("ERROR: No matching distribution found for torch==2.13.0", "no build of torch==2.13.0 for this machine"),
+        ("WARNING: The repository located at x is not a trusted or secure host and is being ignored.", "not https"),
+        ("ERROR: Failed building wheel for x", "pip could not install packages: Failed building wheel for x"),
     ],
 )
 def test_bootstrap__pip_fails__its_reason_is_one_sentence(said: str, sentence: str) -> None:
