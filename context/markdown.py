@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote
 
@@ -104,6 +105,7 @@ def headings(tokens: Sequence[Token]) -> Iterator[tuple[int, str, str]]:
             yield index, text, f"{anchor}-{times}" if times else anchor
 
 
+@lru_cache(maxsize=8_192)
 def heading_text_and_anchor(source: str) -> tuple[str, str]:
     """The words of a heading's Markdown, and the anchor made of them (or of an explicit `{#id}`)."""
     source = source[:LONGEST_HEADING]

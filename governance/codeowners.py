@@ -6,15 +6,17 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Literal
 
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS", ".gitlab/CODEOWNERS")
 LARGEST = 1_000_000
+LONGEST_PATTERN = 1_000
 _SECTION = re.compile(r"^\^?\[[^\]]+\](\[\d+\])?")
 
 
 @dataclass(frozen=True, slots=True)
 class _Rule:
-    pattern: re.Pattern[str]
+    pattern: _Pattern
     owners: tuple[str, ...]
 
 
@@ -28,13 +30,12 @@ class CodeOwners:
             if not entry or entry.startswith("#") or _SECTION.match(entry):
                 continue
             pattern, *owners = _words(entry)
-            self._rules.append(_Rule(_compiled(pattern), tuple(owners)))
+            self._rules.append(_Rule(_Pattern.read(pattern[:LONGEST_PATTERN]), tuple(owners)))
 
     def owners_of(self, path: PurePosixPath) -> tuple[str, ...]:
         """The owners as they are written (`@user`, `@org/team`, an address), in order."""
-        name = path.as_posix()
         for rule in reversed(self._rules):
-            if rule.pattern.fullmatch(name):
+            if rule.pattern.matches(path):
                 return rule.owners
         return ()
 
@@ -60,28 +61,69 @@ def _words(entry: str) -> Sequence[str]:
     return words
 
 
-def _compiled(pattern: str) -> re.Pattern[str]:
-    """`*` stays within a folder, `**` does not; a pattern without a slash holds anywhere, a folder for all below it."""
-    anchored = "/" in pattern.rstrip("/")
-    body = pattern.strip("/")
-    only_direct = body.endswith("/*")
-    expression = ""
-    position = 0
-    while position < len(body):
-        if body.startswith("**/", position):
-            expression += "(?:[^/]+/)*+"
-            position += 3
-        elif body.startswith("**", position):
-            expression += ".*+"
-            position += 2
-        elif body[position] == "*":
-            expression += "[^/]*"
-            position += 1
-        elif body[position] == "?":
-            expression += "[^/]"
-            position += 1
+@dataclass(frozen=True, slots=True)
+class _Pattern:
+    """A path pattern: `*` stays within a folder, `**` does not; without a slash it holds anywhere."""
+
+    segments: tuple[str, ...]
+    below: Literal["only", "also", "not"]  # whether it means what is below a folder of that name
+
+    @classmethod
+    def read(cls, text: str) -> _Pattern:
+        body = text.strip("/")
+        anywhere = "/" not in text.rstrip("/")
+        segments = tuple(part for part in body.split("/") if part)
+        below: Literal["only", "also", "not"] = "also"
+        if text.endswith("/"):
+            below = "only"
+        elif body.endswith("/*"):
+            below = "not"
+        return cls(segments=("**", *segments) if anywhere else segments, below=below)
+
+    def matches(self, path: PurePosixPath) -> bool:
+        # For each part of the path: which places in the pattern can have been reached. No backtracking, so that a
+        # pattern full of stars costs no more than its length times the path's.
+        reached = _skipping({0}, self.segments)
+        end = len(self.segments)
+        for place, part in enumerate(path.parts):
+            following = set()
+            for at in reached:
+                if at == end:
+                    continue
+                if self.segments[at] == "**":
+                    following.add(at)
+                elif _fits(part, self.segments[at]):
+                    following.add(at + 1)
+            reached = _skipping(following, self.segments)
+            last = place == len(path.parts) - 1
+            if end in reached and (self.below != "only" if last else self.below != "not"):
+                return True
+        return False
+
+
+def _skipping(reached: set[int], segments: Sequence[str]) -> set[int]:
+    """With the places reached by letting `**` stand for no folder at all."""
+    every = set(reached)
+    for at in sorted(reached):
+        while at < len(segments) and segments[at] == "**":
+            at += 1
+            every.add(at)
+    return every
+
+
+def _fits(name: str, pattern: str) -> bool:
+    """Whether `*` and `?` of the pattern can stand for parts of the name."""
+    at = position = 0
+    star, resumed = -1, 0
+    while position < len(name):
+        if at < len(pattern) and pattern[at] == "*":
+            star, resumed = at, position
+            at += 1
+        elif at < len(pattern) and pattern[at] in ("?", name[position]):
+            at, position = at + 1, position + 1
+        elif star >= 0:
+            resumed += 1
+            at, position = star + 1, resumed
         else:
-            expression += re.escape(body[position].removeprefix("\\"))
-            position += 1
-    below = "" if only_direct else ("/.+" if pattern.endswith("/") else "(?:/.+)?")
-    return re.compile(("" if anchored else "(?:.+/)?") + expression + below, re.DOTALL)
+            return False
+    return not pattern[at:].strip("*")

@@ -6,10 +6,10 @@ import re
 from collections.abc import Callable
 
 _PARTS = re.compile(
-    r"(?P<code>^ {0,3}(?P<fence>`{3,}|~{3,})[^\n]*\n(?:.*?^ {0,3}(?P=fence)[`~]*[ \t]*$|.*\Z)"
+    r"(?P<code>^ {0,3}(?P<fence>`{3,}+|~{3,}+)[^\n]*+\n(?:.*?^ {0,3}(?P=fence)[`~]*[ \t]*$|.*\Z)"
     r"|(?<!`)(?P<tick>`{1,6})(?!`)[^\n]{0,2000}?(?<!`)(?P=tick)(?!`))"
-    r"|(?P<before>\]\([ \t]*)(?P<inline><[^<>\n]*>|[^\s()<>]*(?:\([^\s()<>]*\)[^\s()<>]*)*)"
-    r"(?=[ \t]*(?:[\"'(][^\n]*)?\))"
+    r"|(?P<before>\]\([ \t]*)(?P<inline><[^<>\n]*>|[^\s()<>]{0,2000}(?:\([^\s()<>]{0,500}\)[^\s()<>]{0,500}){0,9})"
+    r"(?=[ \t]*(?:[\"'(][^\n]{0,300})?\))"
     r"|(?P<start>^ {0,3}\[[^\]\n]{1,500}\]:[ \t]*)(?P<definition><[^<>\n]*>|[^\s<>]+)"
     r"|(?P<attribute>\bhref=)(?P<quote>[\"'])(?P<quoted>[^\"'\n]*)(?P=quote)",
     re.MULTILINE | re.DOTALL,

@@ -116,11 +116,11 @@ def test_render__picture__is_a_link_that_loads_nothing():
     ids=lambda text: f"{text[:6]!r}-{len(text)}",
 )
 def test_render__pathological_text__takes_no_longer_than_its_size(text):
-    started = time.perf_counter()
+    started = time.process_time()
     rendered = render(text)
     plain_text(text)
     rendered.encode("utf-8")
-    assert time.perf_counter() - started < 8
+    assert time.process_time() - started < 8
 
 
 @pytest.mark.parametrize(

@@ -135,9 +135,9 @@ def test_split__endless_headings__fit_their_columns():
     ids=lambda body: f"{body[:6]!r}-{len(body)}",
 )
 def test_split__pathological_text__stays_small_and_quick(body):
-    started = time.perf_counter()
+    started = time.process_time()
     passages = split(title="T", body=body)
-    assert time.perf_counter() - started < 8
+    assert time.process_time() - started < 8
     for passage in passages:
         assert passage.text.strip()
         assert "\x00" not in passage.text
