@@ -24,6 +24,8 @@ from governance.models import AuditEvent
 WRITERS = (1, 8, 50)
 VERIFIED_EVENTS = 100_000
 EVENTS_AT_ONCE = 500
+# As many as wait together when agents ask at once (agents/serving.py writes them in one commit).
+EVENTS_A_COMMIT = 20
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -50,6 +52,10 @@ def run(*, items: int, clients: int, seconds: float, say: Callable[[str], None])
         for writers in sorted({*WRITERS, clients}):
             say(f"appending with {writers} writers")
             cases[f"append, {writers} writers"] = _append(writers=writers, seconds=seconds)
+        say(f"appending {EVENTS_A_COMMIT} a commit with 8 writers")
+        cases[f"append, 8 writers, {EVENTS_A_COMMIT} a commit"] = _append(
+            writers=8, seconds=seconds, work=_write_together
+        )
         say(f"writing {items:,} events by 50 writers while verifying")
         cases["append, verified meanwhile"], checks, alarms = _append_verified(events=items)
         say(f"filling the ledger to {VERIFIED_EVENTS:,} events")
@@ -77,8 +83,8 @@ def run(*, items: int, clients: int, seconds: float, say: Callable[[str], None])
         )
 
 
-def _append(*, writers: int, seconds: float) -> Timing:
-    times = _spread(writers, _write_for, seconds)
+def _append(*, writers: int, seconds: float, work: Callable[[float], list[float]] | None = None) -> Timing:
+    times = _spread(writers, work or _write_for, seconds)
     return _timing(times, seconds)
 
 
@@ -132,6 +138,22 @@ def _write_for(seconds: float) -> list[float]:
     return _timed(lambda: time.perf_counter() < ends)
 
 
+def _write_together(seconds: float) -> list[float]:
+    ends = time.perf_counter() + seconds
+    times: list[float] = []
+    try:
+        while time.perf_counter() < ends:
+            started = time.perf_counter()
+            with transaction.atomic():
+                ledger.append_all(
+                    actor=SYSTEM, entries=[_entry(place) for place in range(EVENTS_A_COMMIT)], now=timezone.now()
+                )
+            times += [time.perf_counter() - started] * EVENTS_A_COMMIT
+    finally:
+        connections.close_all()
+    return times
+
+
 def _write_count(events: float) -> list[float]:
     left = [int(events)]
 
@@ -164,18 +186,19 @@ def _timed(more: Callable[[], bool]) -> list[float]:
 def _fill(events: int) -> None:
     missing = events - AuditEvent.objects.count()
     while missing > 0:
-        entries = [
-            ledger.Entry(
-                action="context.version.published",
-                subject=ledger.Subject(type="item", id=f"legal/text-{missing - place}", label="A text of the house"),
-                data={"version": 2, "title": "A text of the house", "approved_by": ["Rui Reviewer"], "share": 0.25},
-                after="a" * 64,
-            )
-            for place in range(min(EVENTS_AT_ONCE, missing))
-        ]
+        entries = [_entry(missing - place) for place in range(min(EVENTS_AT_ONCE, missing))]
         with transaction.atomic():
             ledger.append_all(actor=SYSTEM, entries=entries, now=timezone.now())
         missing -= len(entries)
+
+
+def _entry(place: int) -> ledger.Entry:
+    return ledger.Entry(
+        action="context.version.published",
+        subject=ledger.Subject(type="item", id=f"legal/text-{place}", label="A text of the house"),
+        data={"version": 2, "title": "A text of the house", "approved_by": ["Rui Reviewer"], "share": 0.25},
+        after="a" * 64,
+    )
 
 
 def _timing(times: list[float], seconds: float) -> Timing:

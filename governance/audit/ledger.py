@@ -81,7 +81,15 @@ def append_all(*, actor: Principal, entries: Sequence[Entry], now: datetime) -> 
         return []
     # What needs no lock is made before it is taken: while one holds it, all others wait.
     request_id = current_request_id()
-    events = [_prepared(actor, entry, now, request_id) for entry in entries]
+    events = [
+        _prepared(
+            entry,
+            actor=entry.actor or actor,
+            at=entry.at or now,
+            request_id=request_id if entry.request_id is None else entry.request_id,
+        )
+        for entry in entries
+    ]
     with connection.cursor() as cursor:
         # Takes the lock (LEDGER_LOCK), reads the head and writes, in one round trip: governance/migrations/0010.
         cursor.execute(
@@ -102,10 +110,10 @@ def lock_ledger() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LEDGER_LOCK])
 
 
-def _prepared(actor: Principal, entry: Entry, now: datetime, request_id: str) -> AuditEvent:
+def _prepared(entry: Entry, *, actor: Principal, at: datetime, request_id: str) -> AuditEvent:
     """The event but for its place in the chain."""
     event = AuditEvent(
-        at=now,
+        at=at,
         actor_kind=actor.kind,
         actor_id=actor.id,
         actor_label=actor.label[:200],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from datetime import timedelta
 from io import StringIO
 
 import psycopg
@@ -162,6 +163,26 @@ def test_append__any_characters__the_database_and_the_standard_write_the_same(db
     stored = AuditEvent.objects.get()
     assert (stored.hash, stored.previous_hash) == (event.hash, "0" * 64)
     assert ledger.hash_of(stored) == ledger.hash_of(event) == event.hash
+    assert verify_chain().holds
+
+
+def test_append_all__entries_of_several_requests__each_keeps_who_when_and_which(cast: Cast) -> None:
+    earlier = timezone.now() - timedelta(minutes=1)
+    author = principal_for(cast.author)
+    subject = ledger.Subject(type="test", id="1", label="S")
+    events = ledger.append_all(
+        actor=SYSTEM,
+        entries=[
+            ledger.Entry(action="a", subject=subject, actor=author, at=earlier, request_id="first"),
+            ledger.Entry(action="b", subject=subject),
+        ],
+        now=timezone.now(),
+    )
+
+    stored = AuditEvent.objects.order_by("sequence")
+    assert [(each.actor_id, each.request_id) for each in stored] == [(author.id, "first"), (0, "")]
+    assert stored[0].at == earlier
+    assert [each.hash for each in stored] == [each.hash for each in events]
     assert verify_chain().holds
 
 
