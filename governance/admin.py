@@ -19,7 +19,7 @@ from context.errors import DomainError
 from context.kinds import check_schema
 from context.models import Domain, Kind, RoleGrant, User
 from governance.configuration import record_configuration_change
-from governance.models import ApprovalPolicy, ApprovalStage, AuditEvent, Change, Review
+from governance.models import ApprovalPolicy, ApprovalStage, AuditEvent, Change, Review, ReviewInterval
 
 
 def actor_of(request: HttpRequest) -> User:
@@ -128,6 +128,12 @@ class KindAdmin(KeptAdmin, SimpleHistoryAdmin):  # type: ignore[misc]
 
     def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
         return ("slug", "built_in") if obj is not None else ("built_in",)
+
+
+@admin.register(ReviewInterval)
+class ReviewIntervalAdmin(AuditedAdmin, SimpleHistoryAdmin):  # type: ignore[misc]
+    list_display = ("__str__", "kind", "sensitivity", "days")
+    list_select_related = ("kind",)
 
 
 class StageInline(admin.StackedInline):  # type: ignore[type-arg]

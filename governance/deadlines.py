@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, QuerySet
 
 from context.access import Principal
 from context.ownership import Answering
@@ -67,15 +67,18 @@ def deadlines_of(change: Change, progress: Sequence[DemandProgress]) -> tuple[St
 
 def changes_in_review(principal: Principal) -> list[Judged]:
     """Every change in review that the principal may see, judged; the longest waiting first. A dozen queries in all."""
+    return judged(Change.objects.visible_to(principal).filter(state=ChangeState.IN_REVIEW))
+
+
+def judged(found: QuerySet[Change]) -> list[Judged]:
+    """These changes, judged by the policies that stand now; the longest waiting first. A dozen queries in all."""
     edits = (
         Edit.objects.select_related("kind", "domain__parent__parent", "item__kind", "item__domain__parent__parent")
         .defer("payload")
         .order_by("pk")
     )
     changes = list(
-        Change.objects.visible_to(principal)
-        .filter(state=ChangeState.IN_REVIEW)
-        .select_related("author")
+        found.select_related("author")
         .prefetch_related(Prefetch("edits", queryset=edits), "reviews", "editors")
         .order_by("submitted_at", "pk")
     )

@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
 from django.conf import settings
-from django.db.models import Q
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.module_loading import import_string
 
 from context.access import Principal
 from context.models import ContextItem
 from context.ownership import Answering, read_answering
-from governance.deadlines import Judged, StageDeadline, changes_in_review, escalates_to
+from governance.deadlines import Judged, StageDeadline, changes_in_review, escalates_to, judged
 from governance.debt import QueuedItem, due_by, items_answered_by, queued
 from governance.delegations import StandIn, standing_in_for
-from governance.models import Change, ChangeState, Decision, Finding
+from governance.emergencies import PEOPLE_AFTERWARDS
+from governance.models import Change, ChangeState, Decision, Finding, Ratification, RatificationVerdict
 from governance.reviews import MayReview, may_review
 
 # A rejected change stays in its author's inbox for so long, unless it is reopened.
@@ -27,8 +28,9 @@ NO_DATE = date.max
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class InboxEntry:
-    """One thing that waits. `kind` is review, verification, finding, draft, changes_requested, approved, suspended,
-    rejected or escalation, or what an upper floor adds; `subject` is `type:id`; `debt` orders what is due on one day.
+    """One thing that waits. `kind` is review, ratification, verification, finding, draft, changes_requested, approved,
+    suspended, rejected or escalation, or what an upper floor adds; `subject` is `type:id`; `debt` orders what is due
+    on one day.
     """
 
     kind: str
@@ -65,11 +67,12 @@ def inbox_for(*, principal: Principal, now: datetime) -> list[InboxEntry]:
     if principal.kind != "person":
         return []
     answering = read_answering()
-    judged = changes_in_review(principal)
-    waiting = _waiting(principal, judged)
+    in_review = changes_in_review(principal)
+    waiting = _waiting(principal, in_review)
     entries = [_review_entry(each, principal) for each in waiting]
-    entries += _late_stages(principal, judged, {each.change.pk for each in waiting}, answering, now)
+    entries += _late_stages(principal, in_review, {each.change.pk for each in waiting}, answering, now)
     entries += _texts(principal, answering, now)
+    entries += _ratifications(principal)
     entries += _findings(principal, answering, now)
     entries += _own_changes(principal, now)
     for path in settings.INBOX_SOURCES.values():
@@ -91,10 +94,10 @@ def overdue_items(principal: Principal, *, now: datetime) -> list[ContextItem]:
     return list(items.order_by(Coalesce("verified_until", "created_at"), "key"))
 
 
-def _waiting(principal: Principal, judged: Sequence[Judged]) -> list[Waiting]:
-    stand_ins = [(each, _readable_by(each.principal, judged)) for each in standing_in_for(principal.id)]
+def _waiting(principal: Principal, in_review: Sequence[Judged]) -> list[Waiting]:
+    stand_ins = [(each, _readable_by(each.principal, in_review)) for each in standing_in_for(principal.id)]
     found = []
-    for each in judged:
+    for each in in_review:
         usable = [stand_in for stand_in, readable in stand_ins if each.change.pk in readable]
         verdict = may_review(each.change, principal, each.progress, usable)
         if verdict.allowed:
@@ -110,9 +113,9 @@ def _waiting(principal: Principal, judged: Sequence[Judged]) -> list[Waiting]:
     return found
 
 
-def _readable_by(absent: Principal, judged: Sequence[Judged]) -> set[int]:
-    changes = Change.objects.visible_to(absent).filter(pk__in=[each.change.pk for each in judged])
-    return set(changes.values_list("pk", flat=True)) if judged else set()
+def _readable_by(absent: Principal, in_review: Sequence[Judged]) -> set[int]:
+    changes = Change.objects.visible_to(absent).filter(pk__in=[each.change.pk for each in in_review])
+    return set(changes.values_list("pk", flat=True)) if in_review else set()
 
 
 def _own_deadline(judged: Judged, principal: Principal, verdict: MayReview) -> StageDeadline | None:
@@ -138,11 +141,11 @@ def _review_entry(waiting: Waiting, principal: Principal) -> InboxEntry:
 
 
 def _late_stages(
-    principal: Principal, judged: Sequence[Judged], mine: set[int], answering: Answering, now: datetime
+    principal: Principal, in_review: Sequence[Judged], mine: set[int], answering: Answering, now: datetime
 ) -> list[InboxEntry]:
     """Decisions in this person's domains that others did not take in time."""
     found = []
-    for each in judged:
+    for each in in_review:
         late = [
             deadline
             for deadline in each.deadlines
@@ -192,6 +195,33 @@ def _text_entry(each: QueuedItem, now: datetime, *, escalated: bool) -> InboxEnt
         debt=each.debt.points,
         subject=f"item:{item.key}",
     )
+
+
+def _ratifications(principal: Principal) -> list[InboxEntry]:
+    """Emergency publications that too few people have confirmed and this person, who had no part in them, may."""
+    given = Ratification.objects.filter(change=OuterRef("pk"))
+    counted = given.filter(verdict=RatificationVerdict.RATIFY).order_by().values("change").annotate(n=Count("pk"))
+    waiting = (
+        Change.objects.visible_to(principal)
+        .filter(~Exists(given.filter(person_id=principal.id)), state=ChangeState.PUBLISHED)
+        .exclude(Q(emergency_reason="") | Q(published_by_id=principal.id))
+        .annotate(ratified=Coalesce(Subquery(counted.values("n")), 0))
+        .filter(ratified__lt=PEOPLE_AFTERWARDS)
+    )
+    return [
+        InboxEntry(
+            kind="ratification",
+            title=each.change.title,
+            why=f"Published in an emergency: {each.change.emergency_reason}"[:400],
+            due_at=each.change.published_at,
+            url=f"/changes/{each.change.pk}/",
+            debt=0.0,
+            subject=f"change:{each.change.pk}",
+        )
+        for each in judged(waiting)
+        if principal.id not in each.editor_ids
+        and any(stage.stage.admits(principal) for progress in each.progress for stage in progress.stages)
+    ]
 
 
 def _findings(principal: Principal, answering: Answering, now: datetime) -> list[InboxEntry]:

@@ -16,6 +16,7 @@ from context.models import ContextItem, Domain, RoleGrant
 from governance.changes import create_change, submit_change
 from governance.delegations import delegate
 from governance.drift.findings import Sighting, open_finding
+from governance.emergencies import publish_in_emergency, ratify
 from governance.inbox import InboxEntry, inbox_for, overdue_items, waiting_for
 from governance.models import ApprovalPolicy, ApprovalStage, Change, Severity
 from governance.publishing import publish_change, publish_due_changes
@@ -177,6 +178,22 @@ def test_inbox__findings__mine_nobodys_and_those_that_are_late(cast: Cast) -> No
     late = now + timedelta(days=8)
     assert ("escalation", f"finding:{first.pk}") in kinds(inbox(cast.owner, late))
     assert inbox(cast.reviewer, late) == []
+
+
+def test_inbox__emergency_publication__waits_for_two_who_had_no_part_in_it(cast: Cast) -> None:
+    now = timezone.now()
+    RoleGrant.objects.create(user=cast.admin, role="approver")
+    RoleGrant.objects.create(user=cast.auditor, role="approver")
+    change = submit(cast, creation("legal/liability"))
+    publish_in_emergency(actor=cast.owner, change_id=change.pk, reason="The regulator demands it today", now=now)
+
+    assert kinds(inbox(cast.reviewer)) == [("ratification", f"change:{change.pk}")]
+    assert inbox(cast.owner) == inbox(cast.author) == inbox(cast.outsider) == []
+    for person in (cast.reviewer, cast.admin):
+        assert len(inbox(cast.auditor)) == 1
+        ratify(actor=person, change_id=change.pk, verdict="ratify", now=now)
+        assert inbox(person) == []
+    assert inbox(cast.auditor) == []
 
 
 def _seen(item: ContextItem) -> Sighting:
