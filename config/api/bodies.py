@@ -11,7 +11,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from rest_framework.parsers import BaseParser
 
-from config.api.errors import BodyTooLarge, MalformedJson, UnsupportedMediaType
+from config.api.errors import BodyTooLarge, LengthRequired, MalformedJson, UnsupportedMediaType
 from context.digests import DEEPEST_NESTING, LARGEST_INTEGER, check_storable
 from context.errors import InvalidInput
 
@@ -26,11 +26,14 @@ def body_limit() -> int:
 def read_json(request: HttpRequest, *, limit: int | None = None) -> dict[str, Any]:
     """The body as a JSON object; an empty body reads as an empty object. For DRF's views and plain ones.
 
-    Raises UnsupportedMediaType, BodyTooLarge (before reading, where the length is announced), MalformedJson or
-    InvalidInput. At most `limit` + 1 bytes are ever held.
+    Raises LengthRequired, UnsupportedMediaType, BodyTooLarge (before reading, where the length is announced),
+    MalformedJson or InvalidInput. At most `limit` + 1 bytes are ever held.
     """
     most = body_limit() if limit is None else limit
     announced = _announced_length(request)
+    if not announced and "Transfer-Encoding" in request.headers:
+        # Without a length WSGI passes no body on: it would read as empty.
+        raise LengthRequired("The body comes without its length.", field="Content-Length", fix="Send Content-Length.")
     if announced > most:
         raise _too_large(most)
     if request.headers.get("Content-Encoding", "identity") != "identity":

@@ -77,6 +77,14 @@ class NotAcceptable(DomainError):
     status = 406
 
 
+class LengthRequired(DomainError):
+    """The body comes in chunks of unsaid length, which the server does not pass on."""
+
+    type = "length-required"
+    title = "The length of the body must be said"
+    status = 411
+
+
 class BodyTooLarge(DomainError):
     """The body is longer than the address takes."""
 

@@ -113,7 +113,7 @@ def _statuses(path: str, method: str, operation: Mapping[str, Any]) -> list[str]
         statuses.append("404")
     if method in WRITES:
         # What a body names may be hidden or absent too.
-        statuses += ["404", "409", "413", "415", "422"]
+        statuses += ["404", "409", "411", "413", "415", "422"]
     if any(parameter.get("name") == "If-Match" for parameter in operation.get("parameters", [])):
         statuses += ["412", "428"]
     return statuses

@@ -107,6 +107,14 @@ def test_body_of_20_mb__413_before_it_is_read(cast: Cast, callers: Callers) -> N
     assert stored() == before
 
 
+def test_body_in_chunks_of_unsaid_length__411_instead_of_an_empty_body(cast: Cast, callers: Callers) -> None:
+    author = callers.author
+    before = stored()
+    problem = assert_problem(author.post(CHANGES, None, Transfer_Encoding="chunked"), 411, "length-required")
+    assert problem["field"] == "Content-Length"
+    assert stored() == before
+
+
 def test_body_longer_than_announced_limit__read_no_further(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
