@@ -20,6 +20,7 @@ from context.bundles import AssembledBundle, ContextUnavailable, Order, assemble
 from context.digests import canonical, check_storable, digest_of, iso
 from context.errors import DomainError, InvalidInput, NotFound, NotPermitted
 from context.request_id import current_request_id
+from context.row_security import reading_as
 from context.search import LONGEST_QUERY
 from context.statements import rows
 from context.visibility import reader, visible
@@ -125,7 +126,9 @@ def serve_bundle(*, agent: AuthenticatedAgent, asked: BundleRequest, now: dateti
     version, order = order_for(agent=agent, asked=asked)
     task_digest = digest_of(asked.task) if asked.task is not None else ""
     try:
-        bundle = assemble(principal=agent.principal, order=order)
+        # What is read is read as the agent; what is recorded afterwards is committed with other requests' records.
+        with reading_as(agent.principal):
+            bundle = assemble(principal=agent.principal, order=order)
     except ContextUnavailable as refusal:
         _record_refusal(agent=agent, version=version, asked=asked, refusal=refusal, task_digest=task_digest, now=now)
         raise
@@ -170,7 +173,8 @@ def order_for(*, agent: AuthenticatedAgent, asked: BundleRequest) -> tuple[Contr
 def read_bundle(*, agent: AuthenticatedAgent, digest: str) -> bytes:
     """The same bytes again, if the agent received them, may still read every entry, and none has ended since."""
     agent.require(Scope.BUNDLES_READ)
-    found = rows(_READ, {**reader(agent.principal), "digest": digest, "agent": agent.principal.id})
+    with reading_as(agent.principal):
+        found = rows(_READ, {**reader(agent.principal), "digest": digest, "agent": agent.principal.id})
     if not found:
         raise NotFound("There is no such bundle.")
     body, contract, as_of, hidden, ended = found[0]
