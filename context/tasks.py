@@ -12,6 +12,7 @@ from context.lexemes import refresh_counts
 
 BATCH = 64
 SECONDS_AT_A_TIME = 45.0
+SECONDS_BETWEEN_RELEASES = 600.0
 
 
 @shared_task(name="context.tasks.embed_passages")
@@ -21,7 +22,7 @@ def embed_passages() -> int:
     The rows are the record of the work: calling this too often, or losing a call, does no harm.
     """
     refresh_counts(now=timezone.now())
-    release_other_models()
+    _release_now_and_then()
     deadline = time.monotonic() + SECONDS_AT_A_TIME
     done = 0
     while time.monotonic() < deadline:
@@ -30,3 +31,14 @@ def embed_passages() -> int:
         if batch < BATCH:
             break
     return done
+
+
+_released_at = -SECONDS_BETWEEN_RELEASES
+
+
+def _release_now_and_then() -> None:
+    """Looking for vectors of another model reads every passage; models change seldom, and with a new process."""
+    global _released_at
+    if time.monotonic() - _released_at >= SECONDS_BETWEEN_RELEASES:
+        release_other_models()
+        _released_at = time.monotonic()

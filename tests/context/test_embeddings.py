@@ -170,6 +170,7 @@ def test_release_other_models__model_changed__passages_wait_again(cast):
     publish(cast, creation("legal/clause", body="One clause."))
     with connection.cursor() as cursor:
         cursor.execute("UPDATE context_passage SET embedding_model = 'of old'")
+    assert embeddings.release_other_models() == 1
     assert embed_passages() == 1
     assert Passage.objects.get().embedding_model == "fake"
 
