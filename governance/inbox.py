@@ -62,7 +62,7 @@ InboxSource = Callable[..., Iterable[InboxEntry]]
 def inbox_for(*, principal: Principal, now: datetime) -> list[InboxEntry]:
     """Everything that waits for this person: by the day it is due, then the greatest debt. What has no date is last.
 
-    About thirty queries, six more for each person they stand in for, however much there is.
+    About twenty queries, six more for each person they stand in for, however much there is.
     """
     if principal.kind != "person":
         return []
