@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+import orjson
 from django.db import connection
-from psycopg.types.json import Jsonb
 
 from context.access import Principal
 from context.digests import canonical, digest_of, iso, plain
@@ -93,8 +93,8 @@ def append_all(*, actor: Principal, entries: Sequence[Entry], now: datetime) -> 
     with connection.cursor() as cursor:
         # Takes the lock (LEDGER_LOCK), reads the head and writes, in one round trip: governance/migrations/0010.
         cursor.execute(
-            "SELECT sequence, recorded_at, previous_hash, hash FROM plumbline_append(%s)",
-            [Jsonb([_sent(event) for event in events])],
+            "SELECT sequence, recorded_at, previous_hash, hash FROM plumbline_append(%s::jsonb)",
+            [orjson.dumps([_sent(event) for event in events]).decode()],
         )
         for event, place in zip(events, cursor.fetchall(), strict=True):
             event.sequence, event.recorded_at, event.previous_hash, event.hash = place

@@ -174,7 +174,7 @@ def test_append_all__entries_of_several_requests__each_keeps_who_when_and_which(
         actor=SYSTEM,
         entries=[
             ledger.Entry(action="a", subject=subject, actor=author, at=earlier, request_id="first"),
-            ledger.Entry(action="b", subject=subject),
+            ledger.Entry(action="b", subject=subject, request_id=""),
         ],
         now=timezone.now(),
     )
