@@ -113,6 +113,16 @@ def expired(cast: Cast, **more: Any) -> datetime:
     return ended
 
 
+def test_resolve__successor_expired__does_not_bring_its_predecessor_back(cast: Cast) -> None:
+    now = timezone.now()
+    publish(cast, creation("legal/liability", body="First."), now=now - timedelta(days=9))
+    yesterday = (now - timedelta(days=1)).isoformat()
+    publish(cast, revision("legal/liability", body="Second.", valid_to=yesterday), now=now - timedelta(days=5))
+    assert [gap.code for gap in ask(cast, by_key("legal/liability")).gaps] == ["stale"]
+    then = ask(cast, by_key("legal/liability"), as_of=now - timedelta(days=6))
+    assert [each.number for each in then.chosen] == [1]
+
+
 def test_resolve__retired__is_stale(cast: Cast) -> None:
     publish(cast, creation("legal/liability", owner="owner"))
     publish(cast, EditInput(operation="retire", key="legal/liability"))
