@@ -28,6 +28,7 @@ def api_description() -> dict[str, Any]:
 class SchemaView(APIView):
     """The OpenAPI 3.1 document, open to everyone: it tells what may be asked, not what there is."""
 
+    http_method_names = ["get", "head"]
     authentication_classes = ()
     permission_classes = ()
 

@@ -87,13 +87,13 @@ def _operation(document: Mapping[str, Any], path: str, method: str, operation: M
         method=method.upper(),
         path=path,
         summary=str(operation.get("summary", "")),
-        description=str(operation.get("description", "")),
+        description=_said(operation.get("description", "")),
         parameters=tuple(
             Field(
                 path=parameter["name"],
                 type=_type(document, parameter.get("schema", {})),
                 required=bool(parameter.get("required")),
-                description=str(parameter.get("description", "")),
+                description=_said(parameter.get("description", "")),
                 where=str(parameter["in"]),
             )
             for parameter in operation.get("parameters", [])
@@ -144,11 +144,15 @@ def _fields(document: Mapping[str, Any], schema: Mapping[str, Any], path: str = 
     for name, part in schema.get("properties", {}).items():
         inner = f"{path}.{name}".lstrip(".")
         described = part.get("description") or _resolved(document, part).get("description", "")
-        yield Field(
-            path=inner, type=_type(document, part), required=name in required, description=str(described).split("\n")[0]
-        )
+        yield Field(path=inner, type=_type(document, part), required=name in required, description=_said(described))
         if depth < DEEPEST_SHOWN:
             yield from _fields(document, part, inner, depth + 1)
+
+
+def _said(description: Any) -> str:
+    """The first line as plain text; empty where it only repeats the words of an enumeration."""
+    first = str(description).split("\n")[0].replace("`", "")
+    return "" if first.startswith("* ") else first
 
 
 def _types(schema: Mapping[str, Any]) -> list[str]:

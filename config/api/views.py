@@ -32,6 +32,7 @@ class ApiView(APIView):
     """
 
     permission_classes = [IsKnownCaller]
+    http_method_names = ["get", "head", "post", "put", "patch", "delete"]
     open_to: ClassVar[tuple[Caller, ...]] = ("person",)
     parameters: ClassVar[Collection[str]] = ()
     answers_once: ClassVar[bool] = True
