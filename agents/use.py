@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,6 +14,8 @@ from agents.models import Agent, ContextContract, Receipt, Refusal
 from context.access import Principal
 from context.models import ContextItem
 from context.models.domains import ancestors
+from governance.impact import Touched
+from governance.models import Change
 
 # Refusals looked through for the gaps that were felt most.
 MOST_REFUSALS = 2_000
@@ -51,19 +53,12 @@ def visible_agents(principal: Principal) -> QuerySet[Agent]:
 
 def contracts_for(*, principal: Principal, item: ContextItem) -> list[ContractUse]:
     """The contracts one may know of whose current version asks for this item. Three queries."""
-    contracts = (
-        ContextContract.objects.visible_to(principal)
-        .filter(current_version__isnull=False)
-        .select_related("current_version", "owner")
-        .prefetch_related("agents")
-        .order_by("name")
-    )
     known = set(visible_agents(principal).values_list("pk", flat=True))
-    domains = {domain.slug for domain in ancestors(item.domain)}
+    domains = frozenset(domain.slug for domain in ancestors(item.domain))
     found = []
-    for contract in contracts:
+    for contract in _current_contracts(principal):
         stated = contract.current_version.requirements if contract.current_version else []
-        asking = [each for each in stated if _asks_for(each, item, domains)]
+        asking = [each for each in stated if _asks(each, item.key, item.kind.slug, domains, item.tags)]
         if asking:
             found.append(
                 ContractUse(
@@ -71,6 +66,36 @@ def contracts_for(*, principal: Principal, item: ContextItem) -> list[ContractUs
                     requirements=tuple(_named(each) for each in asking),
                     required=any(each.get("required", True) for each in asking),
                     agents=tuple(agent for agent in contract.agents.all() if agent.pk in known),
+                )
+            )
+    return found
+
+
+def impact_of_change(change: Change, keys: Sequence[str], principal: Principal) -> list[Touched]:
+    """The contracts one may know of that would receive an item of the change, with their agents. Four queries."""
+    edits = list(change.edits.select_related("kind", "domain__parent"))
+    known = set(visible_agents(principal).values_list("pk", flat=True))
+    domains = {edit.domain_id: frozenset(domain.slug for domain in ancestors(edit.domain)) for edit in edits}
+    found = []
+    for contract in _current_contracts(principal):
+        stated = contract.current_version.requirements if contract.current_version else []
+        asked = [
+            edit.key
+            for edit in edits
+            if any(
+                _asks(each, edit.key, edit.kind.slug, domains[edit.domain_id], edit.payload.get("tags") or [])
+                for each in stated
+            )
+        ]
+        if asked:
+            agents = [agent.name for agent in contract.agents.all() if agent.pk in known]
+            what = asked[0] if len(asked) == 1 else f"{len(asked)} of these items"
+            found.append(
+                Touched(
+                    kind="contract",
+                    label=contract.name,
+                    why=f"gives {what} to {', '.join(agents)}" if agents else f"asks for {what}",
+                    url=f"/contracts/{contract.slug}/",
                 )
             )
     return found
@@ -118,13 +143,19 @@ def felt_gaps(*, principal: Principal, since: datetime, limit: int = 5) -> list[
     ]
 
 
-def _asks_for(stated: Mapping[str, Any], item: ContextItem, domains: set[str]) -> bool:
+def _current_contracts(principal: Principal) -> QuerySet[ContextContract]:
+    found = ContextContract.objects.visible_to(principal).filter(current_version__isnull=False)
+    return found.select_related("current_version", "owner").prefetch_related("agents").order_by("name")
+
+
+def _asks(stated: Mapping[str, Any], key: str, kind: str, domains: frozenset[str], tags: Sequence[str]) -> bool:
+    """Whether a requirement is for an item of that key, kind, domain (or one above) and tags."""
     if "key" in stated:
-        return bool(stated["key"] == item.key)
+        return bool(stated["key"] == key)
     return (
-        stated.get("kind") in (None, item.kind.slug)
+        stated.get("kind") in (None, kind)
         and stated.get("domain") in (None, *domains)
-        and (stated.get("tag") is None or stated["tag"] in item.tags)
+        and (stated.get("tag") is None or stated["tag"] in tags)
     )
 
 

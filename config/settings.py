@@ -340,7 +340,7 @@ WEBHOOK_PRIVATE_ADDRESSES = env.flag("WEBHOOK_PRIVATE_ADDRESSES", default=False)
 # Where the upper floors reach the lower ones: one explicit dict of dotted paths each, never imports or signals.
 DRIFT_DETECTORS: dict[str, str] = {}
 INBOX_SOURCES: dict[str, str] = {}
-IMPACT_SOURCES: dict[str, str] = {}
+IMPACT_SOURCES: dict[str, str] = {"contracts": "agents.use.impact_of_change"}
 # How often each item is used: one factor of its verification debt.
 USE_SOURCES: dict[str, str] = {"bundles": "agents.usage.deliveries"}
 EVIDENCE_SOURCES: dict[str, str] = {"agents": "agents.evidence.evidence_of"}

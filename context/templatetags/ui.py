@@ -378,3 +378,35 @@ def gap_chip(code: str) -> SafeString:
 def at_index(values: Any, index: int) -> Any:
     """The entry at that place of a list, nothing beyond its end."""
     return values[index] if index < len(values) else None
+
+
+@register.simple_tag
+def severity(level: int) -> SafeString:
+    """How grave a finding is, in one chip."""
+    tone, icon_name, text = {
+        1: ("mute", "info", "Low"),
+        2: ("warn", "flag", "Medium"),
+        3: ("bad", "warn", "High"),
+        4: ("bad", "no", "Critical"),
+    }.get(int(level), ("mute", "dot", str(level)))
+    return chip(tone, icon_name, text)
+
+
+@register.simple_tag
+def finding_state(state: str) -> SafeString:
+    """How far a finding is settled, in one chip."""
+    tone, icon_name, text = {
+        "open": ("info", "eye", "Open"),
+        "acknowledged": ("draft", "user", "In hand"),
+        "resolved": ("ok", "ok", "Resolved"),
+        "dismissed": ("mute", "no", "Dismissed"),
+    }.get(str(state), ("mute", "dot", str(state).capitalize()))
+    return chip(tone, icon_name, text)
+
+
+@register.simple_tag
+def evidence_value(value: Any) -> SafeString | str:
+    """A piece of evidence: plain values as they are, what is nested as JSON to be read."""
+    if isinstance(value, dict | list):
+        return format_html('<pre class="data">{}</pre>', pretty(value))
+    return str(value)

@@ -81,7 +81,7 @@ def named_changes(changes: Iterable[FieldChange], schema: Mapping[str, Any]) -> 
 
 
 def _named(change: FieldChange, schema: Mapping[str, Any]) -> NamedChange:
-    old, new = _words(change.old), _words(change.new)
+    old, new = words_of(change.old), words_of(change.new)
     row = diff_text(old.replace("\n", " "), new.replace("\n", " ")).rows
     return NamedChange(
         label=label_of(change.path, schema),
@@ -124,7 +124,8 @@ def _joined(words: Sequence[str]) -> str:
     return text
 
 
-def _words(value: Any) -> str:
+def words_of(value: Any) -> str:
+    """A value of a payload as text to be compared and read."""
     if isinstance(value, list) and value and all(isinstance(entry, Mapping) for entry in value):
         return "; ".join(_entry(entry) for entry in value)
     return said(value)

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from django.contrib import messages
 from django.core.paginator import Paginator
-from django.http import HttpResponse, HttpResponseRedirect
+from django.http import HttpResponse
 from django.shortcuts import render
-from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_GET
 
 from context.diffs import diff_fields, diff_text
-from context.errors import DomainError, NotFound
+from context.errors import NotFound
 from context.markdown import render as render_markdown
 from context.models import ContextItem
 from context.schema_controls import schema_of
@@ -23,10 +20,10 @@ from context.views.diff_rows import folded, named_changes
 from context.views.facts import facts_of
 from context.views.item import item_href
 from context.views.pages import PageRequest, page
-from governance import publishing, reviews
+from governance import reviews
 from governance.change_state import get_change
-from governance.changes import describe_change, remove_edit, reopen_change, submit_change, withdraw_change
-from governance.forms.edit_form import said
+from governance.emergencies import EMERGENCY_ROLES, ratification_progress
+from governance.impact import impact_of
 from governance.models import AuditEvent, Change, ChangeState, Decision, Edit, Operation
 from governance.permissions import may_publish
 from governance.policies import demands_of, progress_of
@@ -76,6 +73,11 @@ def change(request: PageRequest, number: int) -> HttpResponse:
         ],
         "history": _history(subject),
         "reviews": list(subject.reviews.select_related("reviewer")),
+        "threads": _threads(subject),
+        "impact": impact_of(change=subject, principal=request.principal) if _is_open(subject) else [],
+        "may_hurry": _may_hurry(subject, request, edits, editor=editor),
+        "ratification": ratification_progress(subject) if subject.emergency_reason else None,
+        "may_ratify": _may_ratify(subject, request, editor=editor),
         "decisions": Decision,
     }
     return render(request, "governance/change.html", context)
@@ -131,154 +133,44 @@ def _detail(figures: EditFigures, known: set[str]) -> dict[str, Any]:
     }
 
 
-@require_POST
-@page
-def submit(request: PageRequest, number: int) -> HttpResponse:
-    return _act(
-        request,
-        number,
-        lambda: submit_change(actor=request.user, change_id=number, now=timezone.now()),
-        "Submitted. Its approvers see it on their home page.",
-    )
-
-
-@require_POST
-@page
-def withdraw(request: PageRequest, number: int) -> HttpResponse:
-    return _act(
-        request,
-        number,
-        lambda: withdraw_change(actor=request.user, change_id=number, now=timezone.now()),
-        "Withdrawn. Nothing was published; it can be reopened.",
-    )
-
-
-@require_POST
-@page
-def reopen(request: PageRequest, number: int) -> HttpResponse:
-    return _act(
-        request,
-        number,
-        lambda: reopen_change(actor=request.user, change_id=number, now=timezone.now()),
-        "It is a draft again. What was approved is void.",
-    )
-
-
-@require_POST
-@page
-def describe(request: PageRequest, number: int) -> HttpResponse:
-    return _act(
-        request,
-        number,
-        lambda: describe_change(
-            actor=request.user,
-            change_id=number,
-            title=request.POST.get("title"),
-            reason=request.POST.get("reason"),
-            now=timezone.now(),
-        ),
-        "Saved.",
-    )
-
-
-@require_POST
-@page
-def remove(request: PageRequest, number: int) -> HttpResponse:
-    return _act(
-        request,
-        number,
-        lambda: remove_edit(actor=request.user, change_id=number, key=request.POST.get("key", ""), now=timezone.now()),
-        "Taken out of the change.",
-    )
-
-
-@require_POST
-@page
-def review(request: PageRequest, number: int) -> HttpResponse:
-    """A decision on the digest that the page displayed."""
-    done = {
-        Decision.APPROVE.value: "You approved it.",
-        Decision.REQUEST_CHANGES.value: "Sent back to its author with your comment.",
-        Decision.REJECT.value: "Rejected, with your reason.",
-    }
-    decision = request.POST.get("decision", "")
-    return _act(
-        request,
-        number,
-        lambda: reviews.review_change(
-            actor=request.user,
-            change_id=number,
-            decision=decision,
-            digest=request.POST.get("digest", ""),
-            comment=request.POST.get("comment", ""),
-            now=timezone.now(),
-        ),
-        done.get(decision, "Recorded."),
-        keep_comment=True,
-    )
-
-
-@require_POST
-@page
-def publish(request: PageRequest, number: int) -> HttpResponse:
-    """Now, or at the time given."""
-    now = timezone.now()
-    at = _moment(request.POST.get("at", "")) if request.POST.get("when") == "at" else None
-    if request.POST.get("when") == "at" and at is None:
-        messages.error(request, "Give the day and time at which it is to be published.")
-        return HttpResponseRedirect(reverse("governance:change", args=[number]))
-    later = at is not None and at > now
-    return _act(
-        request,
-        number,
-        lambda: publishing.publish_change(actor=request.user, change_id=number, now=now, at=at),
-        "Scheduled." if later else "Published. Agents get the new text from now on.",
-    )
-
-
-@require_POST
-@page
-def undo(request: PageRequest, number: int) -> HttpResponse:
-    """Draft the change that undoes a published one."""
-    try:
-        made = publishing.revert_change(
-            actor=request.user,
-            change_id=number,
-            reason=request.POST.get("reason", "") or f"Undoes change {number}.",
-            now=timezone.now(),
-        )
-    except NotFound:
-        raise
-    except DomainError as error:
-        messages.error(request, said(error))
-        return HttpResponseRedirect(reverse("governance:change", args=[number]))
-    messages.success(request, f"Drafted. It undoes change {number} once it is approved and published.")
-    return HttpResponseRedirect(reverse("governance:change", args=[made.pk]))
-
-
-def _act(
-    request: PageRequest, number: int, action: Callable[[], object], done: str, *, keep_comment: bool = False
-) -> HttpResponse:
-    """Run one domain call and say on the page of the change how it went."""
-    at = reverse("governance:change", args=[number])
-    try:
-        action()
-    except NotFound:
-        raise
-    except DomainError as error:
-        messages.error(request, said(error))
-        comment = request.POST.get("comment", "") if keep_comment else ""
-        if comment:
-            messages.info(request, f"Your comment was not stored: {comment}")
-        return HttpResponseRedirect(at)
-    messages.success(request, done)
-    return HttpResponseRedirect(at)
-
-
 def _may_publish(subject: Change, request: PageRequest, edits: list[Edit], *, editor: bool) -> bool:
     """Whether to offer it; publishing judges for itself."""
     reviewed = subject.reviews.filter(reviewer=request.user).exists()
     return editor or reviewed or may_publish(request.principal, {edit.domain_id for edit in edits})
+
+
+def _is_open(subject: Change) -> bool:
+    return subject.state in ChangeState.open_states()
+
+
+def _threads(subject: Change) -> list[dict[str, Any]]:
+    """Each remark with its replies, in the order they were made."""
+    comments = list(subject.comments.select_related("resolved_by"))
+    return [
+        {"comment": each, "replies": [reply for reply in comments if reply.parent_id == each.pk]}
+        for each in comments
+        if each.parent_id is None
+    ]
+
+
+def _may_hurry(subject: Change, request: PageRequest, edits: list[Edit], *, editor: bool) -> bool:
+    """Whether to offer publication in an emergency; emergencies judge for themselves."""
+    principal = request.principal
+    return (
+        subject.state == ChangeState.IN_REVIEW
+        and not editor
+        and all(any(principal.has_role(role, edit.domain_id) for role in EMERGENCY_ROLES) for edit in edits)
+    )
+
+
+def _may_ratify(subject: Change, request: PageRequest, *, editor: bool) -> bool:
+    """Whether to offer the verdict afterwards; ratification judges for itself."""
+    involved = editor or subject.published_by_id == request.user.pk
+    return (
+        bool(subject.emergency_reason)
+        and not involved
+        and not subject.ratifications.filter(person=request.user).exists()
+    )
 
 
 def _history(subject: Change) -> list[AuditEvent]:
@@ -294,11 +186,3 @@ def _without_unknown(payload: Mapping[str, Any], known: set[str]) -> dict[str, A
 def _metadata(payload: dict[str, Any]) -> dict[str, Any]:
     hidden = ("body", "data", "title", "kind", "domain")
     return {name: value for name, value in payload.items() if name not in hidden and value not in (None, [], "")}
-
-
-def _moment(text: str) -> datetime | None:
-    try:
-        value = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return value.replace(tzinfo=UTC) if value.tzinfo is None else value

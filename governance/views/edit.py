@@ -18,6 +18,7 @@ from context.models import ContextItem, ContextVersion, Domain, Kind, Sensitivit
 from context.views.item import item_href, visible_item
 from context.views.pages import PageRequest, page
 from governance.changes import create_change, put_edit
+from governance.drafting import autosaved, discard_autosave, mark_present, others_editing
 from governance.edits import EditInput, StaleBase
 from governance.forms.edit_form import EditForm, change_rows, clean_payload, read_payload, said
 from governance.models import Change, ChangeState, Edit, Operation
@@ -51,7 +52,7 @@ def new_item(request: PageRequest) -> HttpResponse:
             "data": {},
         }
         form = EditForm(kind=kind, payload=payload, change_id=_drafted(request.GET))
-        return _show(request, form, domains=domains)
+        return _show(request, _restored(request, form), domains=domains)
     payload = read_payload(request.POST, kind, {})
     form = _form(request, kind, payload)
     form.key = request.POST.get("key", "").strip()
@@ -72,7 +73,7 @@ def edit_item(request: PageRequest, domain: str, slug: str) -> HttpResponse:
     if item.current_version is None:
         raise NotFound("There is nothing to revise.")
     if request.method == "GET":
-        return _show(request, _opened(request, item), item=item)
+        return _show(request, _restored(request, _opened(request, item), item=item), item=item)
     base = _base(item, request.POST)
     payload = read_payload(request.POST, item.kind, base)
     form = _form(request, item.kind, payload)
@@ -210,6 +211,27 @@ def _opened(request: PageRequest, item: ContextItem) -> EditForm:
     return form
 
 
+def _subject(form: EditForm, item: ContextItem | None, draft: Edit | None) -> str:
+    """What the autosave of this form is of: the item, the new item of a draft, or the next new one of a kind."""
+    if item is not None:
+        return item.key
+    return f"new/{form.kind.slug}" if draft is None else f"change/{draft.change_id}/{draft.key}"[:250]
+
+
+def _restored(request: PageRequest, form: EditForm, *, item: ContextItem | None = None) -> EditForm:
+    """The form as it was typed and not saved, where that was asked for."""
+    kept = autosaved(actor=request.user, subject=_subject(form, item, None)) if "restore" in request.GET else None
+    if kept is None:
+        return form
+    typed = QueryDict(mutable=True)
+    for name, values in kept.form.items():
+        typed.setlist(name, [str(value) for value in values])
+    form.payload = read_payload(typed, form.kind, _base(item, typed) if item is not None else {})
+    form.key, form.reason = typed.get("key", ""), typed.get("reason", "")
+    form.change_id, form.base_version = _drafted(typed) or form.change_id, kept.base_version or form.base_version
+    return form
+
+
 def _draft_edit(request: PageRequest, item: ContextItem, change_id: int | None) -> tuple[Change | None, Edit | None]:
     """The draft asked for and its edit of this item; nothing where it is not this person's to see."""
     change = Change.objects.visible_to(request.principal).filter(pk=change_id).first() if change_id else None
@@ -273,6 +295,7 @@ def _save(
     except DomainError as error:
         form.add(error)
         return _show(request, form, status=error.status, **about)
+    discard_autosave(actor=request.user, subject=_subject(form, about.get("item"), about.get("draft")))
     messages.success(request, "Saved to the draft. Nothing is in force until somebody else approves it.")
     return HttpResponseRedirect(reverse("governance:change", args=[number]))
 
@@ -289,9 +312,17 @@ def _show(
     touched: str = "",
     status: int = 200,
 ) -> HttpResponse:
+    subject = _subject(form, item, draft)
+    kept = autosaved(actor=request.user, subject=subject) if request.method == "GET" else None
+    if item is not None and request.method == "GET":
+        mark_present(actor=request.user, subject=subject, now=timezone.now())
     context = {
         "form": form,
         "item": item,
+        "subject": subject,
+        "kept": kept,
+        "restored": "restore" in request.GET,
+        "editing": others_editing(actor=request.user, subject=subject, now=timezone.now()),
         "domains": domains or ([item.domain] if item is not None else []),
         "draft": draft,
         "stale": stale,

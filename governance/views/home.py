@@ -12,8 +12,8 @@ from context.inventory import read_inventory
 from context.models import ContextVersion
 from context.views.pages import PageRequest, page
 from context.views.panels import panels
-from governance.inbox import overdue_items, waiting_for
-from governance.models import Change, ChangeState
+from governance.inbox import inbox_for
+from governance.views.inbox import shown
 
 SHOWN = 8
 
@@ -24,12 +24,8 @@ def home(request: PageRequest) -> HttpResponse:
     """What awaits me first, then how each domain stands, then what is new."""
     now = timezone.now()
     principal = request.principal
-    waiting = waiting_for(principal)
-    overdue = overdue_items(principal, now=now)
-    own = Change.objects.visible_to(principal).filter(editors=request.user).select_related("author")
-    drafts = list(own.filter(state=ChangeState.DRAFT).order_by("-updated_at"))
-    approved = list(own.filter(state=ChangeState.APPROVED).order_by("-updated_at"))
-    suspended = list(own.filter(state=ChangeState.SCHEDULED).exclude(suspended_because=""))
+    entries = inbox_for(principal=principal, now=now)
+    first = next((entry for entry in entries if entry.kind == "review"), None)
     readiness = read_inventory(principal=principal, now=now)
     recent = (
         ContextVersion.objects.visible_to(principal)
@@ -39,14 +35,11 @@ def home(request: PageRequest) -> HttpResponse:
     weakest = max(readiness, key=lambda entry: entry.overdue + entry.expired, default=None)
     context = {
         "now": now,
-        "waiting": waiting[:SHOWN],
-        "waiting_count": len(waiting),
-        "overdue": overdue[:SHOWN],
-        "overdue_count": len(overdue),
-        "drafts": drafts[:SHOWN],
-        "drafts_count": len(drafts),
-        "approved": approved[:SHOWN],
-        "suspended": suspended[:SHOWN],
+        "entries": [shown(entry) for entry in entries[:SHOWN]],
+        "count": len(entries),
+        "overdue": sum(entry.is_overdue(now) for entry in entries),
+        "reviews": sum(entry.kind == "review" for entry in entries),
+        "first": first,
         "readiness": [entry for entry in readiness if entry.items],
         "known": sum(entry.items for entry in readiness),
         "weakest": weakest if weakest is not None and weakest.overdue + weakest.expired else None,

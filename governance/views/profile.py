@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -13,7 +14,9 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
 from context.errors import DomainError
+from context.models import Domain, User
 from context.views.pages import PageRequest, page
+from governance.delegations import delegations_of
 from governance.forms.edit_form import said
 from governance.personal_tokens import issue_token, own_token, revoke_token
 
@@ -58,6 +61,14 @@ def _show(request: PageRequest, *, status: int = 200, **more: Any) -> HttpRespon
         "grants": request.user.role_grants.select_related("domain").order_by("role"),
         "owned": request.user.owned_domains.order_by("name"),
         "groups": request.user.groups.order_by("name"),
+        "delegations": delegations_of(principal=request.principal)
+        .filter(Q(from_person=request.user) | Q(to_person=request.user))
+        .filter(until_at__gt=timezone.now(), revoked_at__isnull=True)
+        .select_related("from_person", "to_person", "domain"),
+        "people": User.objects.filter(is_active=True)
+        .exclude(pk=request.user.pk)
+        .order_by("first_name", "username")[:500],
+        "domains": Domain.objects.order_by("name"),
         **more,
     }
     return render(request, "governance/profile.html", context, status=status)
