@@ -191,7 +191,8 @@ def _fix_of_missing(requirement: Requirement) -> str:
     """The same for what does not exist and for what is not the reader's to see."""
     if requirement.key is not None:
         return f"Have {requirement.key} written and approved, or ask for access to it."
-    return f"Have at least {requirement.minimum} of “{requirement.name}” written and approved, or ask for access to them."
+    wanted = f"at least {requirement.minimum} of “{requirement.name}”"
+    return f"Have {wanted} written and approved, or ask for access to them."
 
 
 def _fix(requirement: Requirement, item: Candidate, code: GapCode, owner: str | None) -> str:
