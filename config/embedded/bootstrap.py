@@ -45,9 +45,9 @@ def ensure_environment(*, argv: list[str], root: Path = ROOT) -> None:
         return
     files = [root / name for name in (TEST_REQUIREMENTS if with_tests else RUN_REQUIREMENTS)]
     if not is_installed(environment=environment, files=files):
-        with exclusively(root / ".venv.lock"):
+        with exclusively(root / ".venv.lock") as lock:
             if not is_installed(environment=environment, files=files):
-                install(environment=environment, files=files)
+                install(environment=environment, files=files, lock=lock)
     if inside:
         return
     if os.environ.get(RESTARTED):
@@ -99,7 +99,7 @@ def is_installed(*, environment: Path, files: list[Path]) -> bool:
     return stamps.is_file() and stamp_of(files) in stamps.read_text().split()
 
 
-def install(*, environment: Path, files: list[Path]) -> None:
+def install(*, environment: Path, files: list[Path], lock: int) -> None:
     """Install the pinned packages; what a killed attempt left is kept and completed."""
     require_venv_module()
     require_writable(environment.parent)
@@ -111,8 +111,8 @@ def install(*, environment: Path, files: list[Path]) -> None:
     # torch goes first and alone: as a dependency of another package pip would choose a build for graphics cards.
     pins = pins_of(files)
     torch = [pin for pin in pins if pin.startswith("torch==")]
-    run_pip(python=python, environment=environment, wanted=torch, pinned_by=files, label="torch")
-    run_pip(python=python, environment=environment, wanted=pins, pinned_by=files, label="packages")
+    run_pip(python=python, environment=environment, wanted=torch, pinned_by=files, label="torch", lock=lock)
+    run_pip(python=python, environment=environment, wanted=pins, pinned_by=files, label="packages", lock=lock)
     # What the tests need includes what a run needs: both are done.
     done = {stamp_of(files), stamp_of(files[: len(RUN_REQUIREMENTS)])}
     (environment / "plumbline-installed").write_text("".join(f"{stamp}\n" for stamp in sorted(done)))
@@ -176,8 +176,8 @@ def require_writable(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def exclusively(path: Path) -> Iterator[None]:
-    """Let one process install at a time; a second waits and then finds the work done."""
+def exclusively(path: Path) -> Iterator[int]:
+    """Let one process install at a time; a second waits and then finds the work done. Yields the lock's descriptor."""
     require_writable(path.parent)
     with path.open("w") as handle:
         try:
@@ -185,4 +185,4 @@ def exclusively(path: Path) -> Iterator[None]:
         except BlockingIOError:
             print("Waiting for another installation in %s to end" % path.parent, flush=True)
             fcntl.flock(handle, fcntl.LOCK_EX)
-        yield
+        yield handle.fileno()

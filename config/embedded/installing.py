@@ -26,13 +26,25 @@ UNREACHABLE = (
 NO_SPACE = ("No space left on device", "[Errno 28]", "Disk quota exceeded")
 
 
-def run_pip(*, python: str, environment: Path, wanted: list[str], pinned_by: list[Path], label: str) -> None:
-    """Install `wanted` (name==version) with `python`; `environment` is watched to count what is done."""
+def run_pip(
+    *, python: str, environment: Path, wanted: list[str], pinned_by: list[Path], label: str, lock: int | None = None
+) -> None:
+    """Install `wanted` (name==version) with `python`; `environment` is watched to count what is done.
+
+    pip holds the descriptor `lock` too: where we are killed and it goes on, the next start waits for its end.
+    """
     command = [python, "-m", "pip", "install", "--progress-bar", "off", "--no-input"]
     command += ["--disable-pip-version-check", "--no-warn-script-location", "--root-user-action", "ignore"]
     command += [part for file in pinned_by for part in ("--constraint", str(file))] + wanted
     progress = Progress(total=len(wanted), label=label)
-    pip = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, errors="replace")
+    pip = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        pass_fds=() if lock is None else (lock,),
+    )
     assert pip.stdout is not None
     said: list[str] = []
     before = count_installed(environment)
