@@ -21,6 +21,7 @@ from governance.publishing import publish_change
 from governance.receipts import is_genuine
 from governance.reviews import may_review, review_change
 from tests.cast import Cast, creation, propose, submit
+from tests.governance.test_races import together
 
 
 def lend(giver: User, holder: User, *, days: int = 7, domain: Domain | None = None, **more: Any) -> Delegation:
@@ -122,6 +123,7 @@ def test_delegate__delegator_left__may_not(cast: Cast) -> None:
     cast.reviewer.is_active = False
     cast.reviewer.save()
 
+    assert standing_in_for(cast.outsider.pk) == []
     assert not may_review(change, principal_for(cast.outsider)).allowed
 
 
@@ -198,6 +200,20 @@ def test_two_people__two_delegates_of_one_person__are_one_voice(cast: Cast) -> N
 
     with pytest.raises(NotPermitted, match="heard already"):
         decide(cast.auditor, change)
+
+
+def test_two_people__delegator_and_delegates_at_once__are_heard_once(cast: Cast, committed_db: None) -> None:
+    two_people_policy(cast)
+    lend(cast.reviewer, cast.outsider)
+    lend(cast.reviewer, cast.auditor)
+    change = submit(cast, creation("legal/liability"))
+    people = (cast.reviewer, cast.outsider, cast.auditor)
+
+    outcomes = together(12, lambda number: decide(people[number % 3], change))
+
+    assert outcomes["done"] == 1
+    assert outcomes["done"] + outcomes["not-permitted"] + outcomes["conflict"] == 12
+    assert Review.objects.count() == 1
 
 
 def test_two_people__delegate_with_a_right_of_their_own__is_a_second_voice(cast: Cast) -> None:
