@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,12 +18,13 @@ import orjson
 from context.access import Principal
 from context.availability import Availability, resolve
 from context.digests import iso
-from context.entries import BundleFormat, Entry, Place, place_of, write_out
+from context.entries import BundleFormat, Entry, Place, TextMoved, place_of, write_out
 from context.errors import DomainError
 from context.matches import matches
 from context.requirements import Gap, Requirement
 from context.tokens import count_tokens
 
+ATTEMPTS = 3
 COUNTED = {
     "json": "text of each entry, and its data as canonical JSON",
     "markdown": "the whole of `markdown`",
@@ -82,7 +84,17 @@ class AssembledBundle:
 
 
 def assemble(*, principal: Principal, order: Order) -> AssembledBundle:
-    """Assemble, or raise ContextUnavailable. One to four statements beside the search."""
+    """Assemble, or raise ContextUnavailable. One to four statements beside the search.
+
+    Where access changes between two of them, it is judged anew.
+    """
+    for _ in range(ATTEMPTS - 1):
+        with suppress(TextMoved):
+            return _assemble(principal, order)
+    return _assemble(principal, order)
+
+
+def _assemble(principal: Principal, order: Order) -> AssembledBundle:
     available = resolve(principal=principal, requirements=order.requirements, as_of=order.as_of)
     unmet = [gap for gap in available.gaps if gap.required]
     if unmet and not order.serve_with_gaps:

@@ -14,6 +14,7 @@ import orjson
 
 from context.availability import Chosen
 from context.digests import canonical, iso
+from context.errors import Conflict
 from context.formats.facts import lines_of
 from context.models import Sensitivity
 from context.statements import rows
@@ -23,6 +24,13 @@ BundleFormat = Literal["json", "markdown"]
 # A published version never changes, so what was once written of it may be kept. What it takes is bounded here.
 MOST_BYTES_KEPT = 64 * 1024 * 1024
 _BACKTICKS = re.compile(r"`{3,}")
+
+
+class TextMoved(Conflict):
+    """A text was hidden between the two statements that chose it and read it."""
+
+    type = "text-moved"
+    title = "What may be read has just changed"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -85,11 +93,16 @@ def place_of(chosen: Chosen) -> Place:
 
 
 def write_out(places: Sequence[Place], *, tokenizer: str, form: BundleFormat) -> list[Entry]:
-    """The entries of these places, in their order. One statement for the texts that are not at hand."""
+    """The entries of these places, in their order. One statement for the texts that are not at hand.
+
+    Raises TextMoved where a place was judged readable a moment ago and no longer is.
+    """
     found = {place: _kept.get((place, tokenizer, form)) for place in places}
     wanted = sorted({place.version_id for place, entry in found.items() if entry is None})
     if wanted:
         texts = {row[0]: _text(row) for row in rows(_TEXTS, {"ids": wanted})}
+        if len(texts) < len(wanted):
+            raise TextMoved("What may be read changed while the bundle was put together.", fix="Ask again.")
         for place, entry in found.items():
             if entry is None:
                 found[place] = written = _write(place, texts[place.version_id], tokenizer, form)

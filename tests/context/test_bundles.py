@@ -14,9 +14,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from context import entries
 from context.access import Principal
 from context.bundles import AssembledBundle, ContextUnavailable, Order, assemble, cost_of_required
 from context.requirements import Requirement
+from context.statements import rows
 from context.tokens import count_tokens
 from tests.cast import Cast, creation, publish, revision, submit
 
@@ -245,6 +247,21 @@ def test_assemble__hidden_items__leave_no_trace_among_matches(cast: Cast, hidden
     without = put_together(cast, query="liability merger", most_matches=8)
     publish(cast, creation("legal/secret", body="The merger changes liability.", **hidden))
     assert put_together(cast, query="liability merger", most_matches=8).answer == without.answer
+
+
+def test_assemble__text_hidden_between_choosing_and_reading__is_judged_anew(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(cast, creation("legal/a"))
+    judged: list[int] = []
+
+    def hidden_once(statement: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        judged.append(1)
+        return [] if len(judged) == 1 else rows(statement, parameters)
+
+    monkeypatch.setattr(entries, "rows", hidden_once)
+    assert len(read(put_together(cast, by_key("legal/a")))["entries"]) == 1
+    assert len(judged) == 2
 
 
 def test_assemble__validity__ends_with_the_first_entry(cast: Cast) -> None:
