@@ -49,7 +49,9 @@ def prepare_database(server: PrivatePostgres, *, for_tests: bool = False) -> Non
         for role in (OWNER, WEB, BROKER):
             secret = server.home.secret(f"{role.removeprefix('plumbline_')}-password")
             make_role(connection, role=role, password=secret, may_create_databases=for_tests and role == OWNER)
-        if for_tests:  # every test database is a copy of template1
+        if for_tests:
+            # Tests end sessions of the application's role, and every test database is a copy of template1.
+            connection.execute(sql.SQL("GRANT pg_signal_backend TO {}").format(sql.Identifier(OWNER)))
             with server.connect("template1") as template:
                 make_extensions(template)
         if connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone() is None:
