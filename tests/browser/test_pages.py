@@ -10,7 +10,10 @@ import pytest
 from django.utils import timezone
 
 from context.access import principal_for
+from context.models import ContextItem
 from governance.changes import submit_change
+from governance.comments import add_comment
+from governance.drift.findings import Sighting, open_finding
 from governance.personal_tokens import issue_token
 from tests.agents.conftest import contract, give
 from tests.browser.conftest import NARROW, WIDE
@@ -36,6 +39,12 @@ PAGES = (
     ("/", "reviewer"),
     ("/", "outsider"),
     ("/profile/", "author"),
+    ("/inbox/", "reviewer"),
+    ("/inbox/", "outsider"),
+    ("/findings/", "owner"),
+    ("/findings/{finding}/", "owner"),
+    ("/changes/{stale}/", "author"),
+    ("/changes/{stale}/edits/{stale_edit}/rebase/", "author"),
     ("/items/", "author"),
     ("/items/?q=payment&kind=policy", "author"),
     ("/items/?q=zzzzzz&domain=finance", "author"),
@@ -114,7 +123,37 @@ def places(cast: Cast, settings: Any) -> dict[str, int]:
         creation("legal/force-majeure", title="Force majeure", body="War and flood."),
     )
     draft = propose(cast, revision("legal/liability", body="Capped at the fees."), title="A draft")
-    return {"open": in_review.pk, "draft": draft.pk, "many": many.pk}
+    add_comment(
+        actor=cast.reviewer,
+        change_id=in_review.pk,
+        text="Is that in the contract?",
+        key="legal/payment-terms",
+        quote="60 days",
+        now=timezone.now(),
+    )
+    stale = propose(
+        cast, revision("legal/liability", body="Capped at one year of fees."), title="A draft made too early"
+    )
+    publish(cast, revision("legal/liability", body="Not capped."))
+    finding = open_finding(
+        seen=Sighting(
+            detector="contradictions",
+            severity=3,
+            item=ContextItem.objects.get(key="legal/payment-terms"),
+            cause={"with": "legal/liability"},
+            summary="Two texts give different periods.",
+            evidence={"passages": [{"key": "legal/liability", "text": "Capped."}], "days": 45},
+        ),
+        now=timezone.now(),
+    )
+    return {
+        "open": in_review.pk,
+        "draft": draft.pk,
+        "many": many.pk,
+        "stale": stale.pk,
+        "stale_edit": stale.edits.get().pk,
+        "finding": finding.pk,
+    }
 
 
 @pytest.mark.slow
@@ -190,3 +229,37 @@ def test_theme__dark_chosen__stays_dark_on_the_next_page(visit: Any, places: dic
         "getComputedStyle(document.body).backgroundColor.match(/[0-9]+/g).slice(0, 3).map(Number)"
     )
     assert max(red, green, blue) < 60
+
+
+def test_edit__typed_and_left__is_offered_again(visit: Any, places: dict[str, int]) -> None:
+    author = visit("author")
+    author.go("/items/legal/payment-terms/edit/")
+    author.page.get_by_label("Markdown").fill("Half a thought")
+    author.page.get_by_text("Kept as typed").wait_for()
+    later = visit("author")
+    later.go("/items/legal/payment-terms/edit/")
+    later.page.get_by_role("link", name="Go on with it").click()
+    assert later.page.get_by_label("Markdown").input_value() == "Half a thought"
+    owner = visit("owner")
+    owner.go("/items/legal/payment-terms/edit/")
+    owner.page.get_by_text("has this form open too").wait_for()
+
+
+def test_change__talked_about_and_set_on_the_newer_version__can_be_submitted(
+    visit: Any, places: dict[str, int]
+) -> None:
+    reviewer = visit("reviewer")
+    reviewer.go(f"/changes/{places['open']}/")
+    assert "Is that in the contract?" in reviewer.page.locator("#discussion").inner_text()
+    reviewer.page.get_by_text("Reply").first.click()
+    reviewer.page.get_by_label("Your reply").fill("It is, in clause 4.")
+    reviewer.page.get_by_role("button", name="Reply").click()
+    reviewer.page.get_by_text("It is, in clause 4.").wait_for()
+    author = visit("author")
+    author.go(f"/changes/{places['stale']}/")
+    author.page.get_by_role("link", name="Set the edit of legal/liability on version 2").click()
+    author.page.get_by_label("Take mine").check()
+    author.page.get_by_role("button", name="Set on version 2").click()
+    author.page.get_by_text("The edit stands on version 2 now.").wait_for()
+    author.page.get_by_role("button", name="Submit for review").click()
+    author.page.get_by_text("You wrote this change. Somebody else has to approve it.").wait_for()
