@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Lock
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, OperationalError, connection, transaction
 
 from agents.authentication import AuthenticatedAgent
 from context.errors import DomainError
@@ -68,11 +68,12 @@ def _write_each(together: list[_Waiting]) -> None:
     try:
         _write(together)
     except (DatabaseError, DomainError) as error:
-        if len(together) == 1:
-            together[0].error = error
-            return
-        for each in together:
-            _write_each([each])
+        if len(together) == 1 or isinstance(error, OperationalError):  # the latter: there is no database to try again
+            for each in together:
+                each.error = error
+        else:
+            for each in together:
+                _write_each([each])
     finally:
         for each in together:
             if each.row_id is None and each.error is None:
