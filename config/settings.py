@@ -221,6 +221,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": schedule(10),
         "options": {"expires": 10},
     },
+    "forget answers to repeated writes": {
+        "task": "config.tasks.forget_repeated_answers",
+        "schedule": schedule(3_600),
+        "options": {"expires": 3_600},
+    },
     "redact expired events": {
         "task": "governance.audit.tasks.redact_expired",
         "schedule": schedule(3_600),

@@ -6,6 +6,7 @@ from django.urls import URLPattern, path
 
 from governance.api.audit import EventListView, ExportView, VerifyView
 from governance.api.changes import ChangeDetailView, ChangeDiffView, ChangeImpactView, ChangeListView
+from governance.api.checkpoints import CheckpointListView, ConsistencyView, InclusionView
 from governance.api.edits import EditListView, EditView
 from governance.api.steps import PublishView, ReopenView, RevertView, ReviewView, SubmitView, WithdrawView
 from governance.api.verification import VerifyItemsView
@@ -30,5 +31,8 @@ urlpatterns: list[URLPattern] = [
     path(f"{CHANGE}revert/", RevertView.as_view()),
     path("audit/events/", EventListView.as_view()),
     path("audit/verify/", VerifyView.as_view()),
+    path("audit/events/<int:sequence>/proof/", InclusionView.as_view()),
+    path("audit/checkpoints/", CheckpointListView.as_view()),
+    path("audit/checkpoints/proof/", ConsistencyView.as_view()),
     path("audit/export/", ExportView.as_view()),
 ]

@@ -62,3 +62,41 @@ class VerdictSerializer(serializers.Serializer[Verdict]):
     redacted = serializers.IntegerField(help_text="Events whose payload was redacted by retention.")
     merkle_root = serializers.CharField()
     notes = serializers.ListField(child=serializers.CharField())
+
+
+class CheckpointSerializer(serializers.Serializer[Any]):
+    """A signed statement on the ledger up to `sequence`; `root` is the Merkle tree hash of RFC 9162."""
+
+    format = serializers.CharField()
+    ledger = serializers.CharField()
+    sequence = serializers.IntegerField()
+    events = serializers.IntegerField()
+    head = serializers.CharField()
+    root = serializers.CharField()
+    signed_at = serializers.DateTimeField()
+    key = serializers.CharField()
+    signature = serializers.CharField()
+    public_key = serializers.CharField(allow_blank=True)
+
+
+class CheckpointPageSerializer(serializers.Serializer[Any]):
+    results = CheckpointSerializer(many=True)
+    next_cursor = serializers.CharField(allow_null=True)
+    next = serializers.CharField(allow_null=True)
+
+
+class InclusionSerializer(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    sequence = serializers.IntegerField()
+    hash = serializers.CharField()
+    tree_size = serializers.IntegerField()
+    path = serializers.ListField(child=serializers.CharField())
+    checkpoint = CheckpointSerializer()
+
+
+class ConsistencySerializer(serializers.Serializer[Any]):
+    type = serializers.CharField()
+    old = serializers.IntegerField()
+    new = serializers.IntegerField()
+    path = serializers.ListField(child=serializers.CharField())
+    checkpoints = CheckpointSerializer(many=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
 
 import rfc8785
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
 
+from governance.audit.checkpoints import make_checkpoint
 from governance.models import AuditEvent
 from tests.api.conftest import Callers, assert_problem
 from tests.cast import Cast, creation, publish
@@ -95,3 +99,29 @@ def test_export__each_line__its_hashes_can_be_computed_from_it_alone(cast: Cast,
         assert hashlib.sha256(rfc8785.dumps(header)).hexdigest() == event["hash"]
         assert event["previous"] == previous
         previous = event["hash"]
+
+
+def test_checkpoints__signed_and_proven__in_the_form_that_the_signature_covers(cast: Cast, callers: Callers) -> None:
+    publish(cast, creation("legal/cap"))
+    first = make_checkpoint(now=timezone.now().replace(microsecond=0))
+    publish(cast, creation("legal/limit"))
+    second = make_checkpoint(now=timezone.now())
+    auditor = callers.auditor
+    listed = json.loads(auditor.get("/api/v1/audit/checkpoints/").content)["results"]
+    assert [each["sequence"] for each in listed] == [second.sequence, first.sequence]
+    for signed in listed:
+        statement = {name: value for name, value in signed.items() if name not in ("signature", "public_key")}
+        key = Ed25519PublicKey.from_public_bytes(unpadded(signed["public_key"]))
+        key.verify(unpadded(signed["signature"]), rfc8785.dumps(statement))
+    proof = json.loads(auditor.get(f"/api/v1/audit/events/1/proof/?checkpoint={first.sequence}").content)
+    assert (proof["sequence"], proof["tree_size"]) == (1, first.sequence)
+    grown = json.loads(auditor.get(f"/api/v1/audit/checkpoints/proof/?old={first.sequence}").content)
+    assert (grown["old"], grown["new"]) == (first.sequence, second.sequence)
+    assert_problem(auditor.get("/api/v1/audit/events/999999/proof/"), 404)
+    assert_problem(auditor.get("/api/v1/audit/checkpoints/proof/?old=999999"), 404)
+    for query in ("", "?old=x", "?old=0", "?old=1&new=" + "9" * 30):
+        assert_problem(auditor.get(f"/api/v1/audit/checkpoints/proof/{query}"), 400, "invalid-parameter")
+
+
+def unpadded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))

@@ -191,6 +191,7 @@ def test_page_failures__outside_the_api_stay_pages(cast: Cast) -> None:
     assert response["Content-Type"].startswith("text/html")
 
 
+@pytest.mark.slow
 def test_naughty_strings__kept_as_they_are_or_refused_by_name(cast: Cast, callers: Callers, shared_data: Path) -> None:
     strings = json.loads((shared_data / "conformance" / "blns.json").read_text("utf-8"))
     assert len(strings) > 400
@@ -230,6 +231,7 @@ def test_naughty_strings__kept_as_they_are_or_refused_by_name(cast: Cast, caller
     assert kept > 0.9 * len(strings)
 
 
+@pytest.mark.slow
 def test_naughty_strings__as_parameters_keys_and_addresses__never_our_fault(
     cast: Cast, callers: Callers, shared_data: Path
 ) -> None:
@@ -272,6 +274,7 @@ def test_any_bytes__are_an_object_or_a_refusal(raw: bytes) -> None:
     json.dumps(value, allow_nan=False).encode("utf-8")
 
 
+@pytest.mark.slow
 @hypothesis_settings(
     max_examples=150,
     deadline=None,

@@ -15,6 +15,7 @@ from django.utils import timezone
 
 from context.access import principal_for
 from context.models import PersonalToken
+from governance.audit.checkpoints import make_checkpoint
 from governance.models import AuditEvent, Change
 from governance.personal_tokens import revoke_token
 from tests.agents.conftest import contract, give
@@ -67,6 +68,9 @@ TABLE: list[tuple[str, str, Any, tuple[int, ...]]] = [
     ("v1/audit/events/", "GET", None, AUDITORS),
     ("v1/audit/verify/", "GET", None, AUDITORS),
     ("v1/audit/export/", "GET", None, AUDITORS),
+    ("v1/audit/events/1/proof/", "GET", None, AUDITORS),
+    ("v1/audit/checkpoints/", "GET", None, AUDITORS),
+    ("v1/audit/checkpoints/proof/?old={checkpoint}", "GET", None, AUDITORS),
     ("v1/bundles/", "POST", {"contract": "review"}, (401, 401, 401, 401, 401, 200)),
     ("v1/bundles/" + "0" * 64 + "/", "GET", None, (401, 401, 401, 401, 401, 404)),
     ("v1/contracts/", "GET", None, SIGNED_IN),
@@ -98,7 +102,9 @@ def api_patterns() -> dict[str, set[str]]:
 def test_table__every_address_and_method__is_in_it(cast: Cast) -> None:
     covered: dict[str, set[str]] = {}
     for path, method, _, _ in TABLE:
-        filled = path.split("?")[0].format(secret="legal/secret", public="legal/public", draft="1", review="2")
+        filled = path.split("?")[0].format(
+            secret="legal/secret", public="legal/public", draft="1", review="2", checkpoint="1"
+        )
         match = get_resolver().resolve(f"/api/{filled}")
         covered.setdefault(match.route.removeprefix("api/"), set()).add(method)
     assert covered == api_patterns()
@@ -116,7 +122,10 @@ def world(cast: Cast, callers: Callers) -> World:
     terms = contract(cast, [{"key": "legal/public", "required": True}])
     presented = give(cast, terms, scopes=("bundles:read", "context:read", "search:read"))
     callers.agent = Caller(f"Bearer {presented.bearer}")
+    checkpoint = make_checkpoint(now=timezone.now())
+    assert checkpoint is not None
     names = {
+        "checkpoint": str(checkpoint.sequence),
         "secret": "legal/secret",
         "public": "legal/public",
         "draft": str(propose(cast, creation("legal/draft")).pk),
