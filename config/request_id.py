@@ -9,7 +9,7 @@ from collections.abc import Callable
 import structlog
 from django.http import HttpRequest, HttpResponse
 
-from context.request_id import set_request_id
+from context.request_id import during_request
 
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
 
@@ -23,8 +23,7 @@ class RequestIdMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponse:
         given = request.headers.get("X-Request-Id", "")
         request_id = given if _SANE.fullmatch(given) else uuid.uuid4().hex
-        set_request_id(request_id)
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
+        with during_request(request_id), structlog.contextvars.bound_contextvars(request_id=request_id):
             response = self.get_response(request)
         response["X-Request-Id"] = request_id
         return response

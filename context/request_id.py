@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from contextvars import ContextVar
 
 _request_id: ContextVar[str] = ContextVar("request_id", default="")
@@ -12,5 +14,11 @@ def current_request_id() -> str:
     return _request_id.get()
 
 
-def set_request_id(request_id: str) -> None:
-    _request_id.set(request_id)
+@contextmanager
+def during_request(request_id: str) -> Iterator[None]:
+    """Within, this is the id of the request; afterwards what the thread does is no longer that request's."""
+    token = _request_id.set(request_id)
+    try:
+        yield
+    finally:
+        _request_id.reset(token)
