@@ -72,7 +72,7 @@ class CheckpointSerializer(serializers.Serializer[Any]):
     sequence = serializers.IntegerField()
     events = serializers.IntegerField()
     head = serializers.CharField()
-    root = serializers.CharField()
+    root = serializers.CharField()  # type: ignore[assignment]  # JSON has a field of that name
     signed_at = serializers.DateTimeField()
     key = serializers.CharField()
     signature = serializers.CharField()
