@@ -19,6 +19,7 @@ from django.utils import timezone
 
 from context.access import principal_for
 from context.errors import InvalidInput
+from context.models import RoleGrant
 from governance import outgoing
 from governance.audit import ledger
 from governance.changes import create_change, submit_change
@@ -89,6 +90,15 @@ def test_submit__text_that_the_delegate_may_not_read__is_not_told_to_them(cast: 
     submit(cast, creation("legal/liability", sensitivity="confidential"))
 
     assert told("review_requested") == {"reviewer"}
+
+
+def test_submit__text_for_an_audience__is_told_to_approvers_in_it_alone(cast: Cast) -> None:
+    RoleGrant.objects.create(user=cast.auditor, role="approver", domain=cast.legal)
+    cast.auditor.groups.add(cast.counsel)
+
+    submit(cast, creation("legal/liability", audiences=["counsel"]))
+
+    assert told("review_requested") == {"auditor"}
 
 
 @pytest.mark.parametrize(
