@@ -14,7 +14,7 @@ from agents.authentication import AuthenticatedAgent, authenticate
 from agents.recording import record
 from context.digests import digest_of
 from context.errors import InvalidInput
-from context.request_id import current_request_id, set_request_id
+from context.request_id import current_request_id, during_request
 from context.statements import rows
 from governance.audit import ledger
 from governance.models import AuditEvent
@@ -49,12 +49,12 @@ def test_record__many_at_once__each_has_one_event_with_its_own_request_id(agent:
     start = Barrier(8)
 
     def ask(number: int) -> str:
-        set_request_id(f"request-{number}")
         start.wait()
         try:
-            for _ in range(5):
-                write(agent)
-            return current_request_id()
+            with during_request(f"request-{number}"):
+                for _ in range(5):
+                    write(agent)
+                return current_request_id()
         finally:
             connections.close_all()
 
