@@ -78,6 +78,10 @@ def interrupt(number: int, frame: FrameType | None) -> None:
     raise Interrupted
 
 
+def ignore(number: int, frame: FrameType | None) -> None:
+    """Signal handler while PostgreSQL writes its last page: asking again does not make it faster."""
+
+
 def begin_logs(home: Home) -> None:
     """Keep the logs of the last start beside the new ones."""
     for log in home.logs.glob("*.log"):
@@ -154,4 +158,5 @@ def stop(*, supervisor: Supervisor | None, server: PrivatePostgres | None) -> No
         with hearing(supervisor.hear):
             supervisor.stop()
     elif server is not None:
-        server.stop()
+        with hearing(ignore):
+            server.stop()
