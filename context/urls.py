@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.urls import path
+from django.views.generic import RedirectView
 
 from context.views import catalogue, domains, item, sign_in
 
 app_name = "context"
 
 urlpatterns = [
+    # Asked for by browsers on pages that name no icon, such as the stock admin's.
+    path("favicon.ico", RedirectView.as_view(url=f"{settings.STATIC_URL}favicon.svg")),
     path("sign-in/", sign_in.SignIn.as_view(), name="sign-in"),
     path("sign-out/", sign_in.SignOut.as_view(), name="sign-out"),
     path("theme/", sign_in.theme, name="theme"),

@@ -35,6 +35,8 @@ def new_item(request: PageRequest) -> HttpResponse:
     """A new item: first its kind, then the form that kind asks for."""
     domains = _domains_to_author_in(request)
     if not domains:
+        if not Domain.objects.exists():
+            raise NotPermitted("There is no domain yet. An administrator adds the first in the configuration.")
         raise NotPermitted("You may not propose items in any domain. An administrator can make you an author.")
     kinds = list(Kind.objects.order_by("name"))
     params = request.POST if request.method == "POST" else request.GET
