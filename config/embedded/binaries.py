@@ -63,4 +63,10 @@ def programs_below(place: Path) -> Path:
                 mode = path.stat().st_mode
                 path.chmod(mode | (0o555 if path.is_dir() or mode & 0o100 else 0o444))
         partial.rename(copy)
-    return copy / package.name / install.name / "bin"
+    programs = copy / package.name / install.name / "bin"
+    if not os.access(programs / "initdb", os.X_OK):
+        raise CannotContinue(
+            f"Programs in {place} may not be executed, probably because its disk is mounted with noexec.",
+            "Choose a directory on another disk with --home (for the tests: set TMPDIR), and run the command again.",
+        )
+    return programs
