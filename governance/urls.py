@@ -36,6 +36,7 @@ urlpatterns = [
     path("items/preview/", edit.preview, name="preview"),
     path("items/keys/", edit.keys, name="keys"),
     path("items/verify/", verify.verify, name="verify-items"),
+    path("items/assign/", verify.assign, name="propose-owner"),
     path("items/<slug:domain>/<slug:slug>/edit/", edit.edit_item, name="edit-item"),
     path("items/<slug:domain>/<slug:slug>/retire/", edit.retire, name="retire-item"),
     path("items/<slug:domain>/<slug:slug>/versions/<int:number>/revert/", edit.revert, name="revert-item"),

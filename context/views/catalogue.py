@@ -8,9 +8,10 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from context.catalogue import FACETS, SORTS, Facet, Filters, find_items, read_catalogue
-from context.models import Kind
+from context.models import User
 from context.views.pages import PageRequest, page
 
+PEOPLE_LISTED = 500
 FACET_NAMES = {
     "kind": "Kind",
     "domain": "Domain",
@@ -54,7 +55,7 @@ def catalogue(request: PageRequest) -> HttpResponse:
         "sort": sort,
         "sorts": SORT_NAMES,
         "start": (found.page - 1) * 50,
-        "kinds": Kind.objects.order_by("name") if not found.known else (),
+        "people": User.objects.filter(is_active=True).order_by("first_name", "username")[:PEOPLE_LISTED],
     }
     partial = request.htmx and not request.htmx.history_restore_request and request.htmx.target == "results"
     return render(request, "context/_results.html" if partial else "context/catalogue.html", context)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
 
-from django.db.models import Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
@@ -12,7 +11,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from context.errors import NotFound
 from context.views.pages import PageRequest, page
-from governance.audit.reading import verify_ledger
+from governance.audit.reading import EventFilters, events_of, one_event, verify_ledger
+from governance.audit.withholding import read_event
 from governance.models import AuditEvent
 
 PAGE_SIZE = 50
@@ -28,14 +28,14 @@ def audit(request: PageRequest) -> HttpResponse:
         name: request.GET.get(name, "").replace("\x00", "").strip()[:200]
         for name in ("who", "what", "about", "from", "to")
     }
-    found = _narrowed(visible, asked)
+    found = events_of(principal=request.principal, filters=_filters(asked))
     before = _integer(request.GET.get("before"))
     rows = list((found.filter(sequence__lt=before) if before else found).order_by("-sequence")[: PAGE_SIZE + 1])
     head = visible.order_by("-sequence").first()
     context = {
         "asked": asked,
         "filtered": any(asked.values()),
-        "events": rows[:PAGE_SIZE],
+        "events": [read_event(row, clearance=request.principal.clearance) for row in rows[:PAGE_SIZE]],
         "next": rows[PAGE_SIZE - 1].sequence if len(rows) > PAGE_SIZE else None,
         "later": before is not None,
         "count": found.count() if any(asked.values()) else (head.sequence if head else 0),
@@ -52,9 +52,7 @@ def audit(request: PageRequest) -> HttpResponse:
 def event(request: PageRequest, sequence: int) -> HttpResponse:
     """One event with all that its hash covers."""
     _require_reader(request)
-    found = AuditEvent.objects.visible_to(request.principal).filter(sequence=sequence).first()
-    if found is None:
-        raise NotFound("There is no such event.")
+    found = one_event(principal=request.principal, sequence=sequence)
     return render(request, "governance/event.html", {"event": found})
 
 
@@ -74,20 +72,15 @@ def _require_reader(request: PageRequest) -> None:
         raise NotFound("There is no such page.")
 
 
-def _narrowed(events: QuerySet[AuditEvent], asked: dict[str, str]) -> QuerySet[AuditEvent]:
-    if asked["who"]:
-        events = events.filter(actor_label__icontains=asked["who"])
-    if asked["what"]:
-        events = events.filter(Q(action=asked["what"]) | Q(action__startswith=asked["what"] + "."))
-    if asked["about"]:
-        words = asked["about"]
-        events = events.filter(Q(subject_label__icontains=words) | Q(subject_id=words) | Q(request_id=words))
-    start, end = _day(asked["from"]), _day(asked["to"])
-    if start:
-        events = events.filter(at__gte=start)
-    if end:
-        events = events.filter(at__lt=end + timedelta(days=1))
-    return events
+def _filters(asked: dict[str, str]) -> EventFilters:
+    end = _day(asked["to"])
+    return EventFilters(
+        who=asked["who"],
+        action=asked["what"],
+        about=asked["about"],
+        since=_day(asked["from"]),
+        until=end + timedelta(days=1) if end else None,
+    )
 
 
 def _day(text: str) -> datetime | None:

@@ -1,15 +1,17 @@
-"""Confirming that texts are still true, one or several at once; must not judge who may (verification does)."""
+"""What is done with one or several texts at once: verified, or proposed for a new owner; must not judge who may."""
 
 from __future__ import annotations
 
 from django.contrib import messages
 from django.http import HttpResponse, HttpResponseRedirect
+from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST
 
 from context.errors import DomainError, NotFound
 from context.views.pages import PageRequest, page
+from governance.assignment import propose_owner
 from governance.forms.edit_form import said
 from governance.verification import verify_items
 
@@ -34,3 +36,24 @@ def verify(request: PageRequest) -> HttpResponse:
     else:
         messages.success(request, f"{len(items)} texts verified as still true.")
     return HttpResponseRedirect(back)
+
+
+@require_POST
+@page
+def assign(request: PageRequest) -> HttpResponse:
+    """Propose that somebody owns the items named by `key`: one change, in review."""
+    try:
+        change = propose_owner(
+            actor=request.user,
+            keys=request.POST.getlist("key"),
+            owner=request.POST.get("new_owner", ""),
+            reason=request.POST.get("reason", ""),
+            now=timezone.now(),
+        )
+    except NotFound:
+        raise
+    except DomainError as error:
+        messages.error(request, said(error))
+        return HttpResponseRedirect(reverse("context:catalogue"))
+    messages.success(request, "Proposed. The new owner holds once somebody else approves it.")
+    return HttpResponseRedirect(reverse("governance:change", args=[change.pk]))
