@@ -13,6 +13,7 @@ from typing import Any, Generic, TypeVar
 from django.core import signing
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
+from rest_framework.serializers import BaseSerializer
 
 from config.api.errors import InvalidCursor
 from config.api.parameters import Parameters
@@ -32,6 +33,11 @@ class Page(Generic[Row]):
     rows: Sequence[Row]
     next_cursor: str | None
     next: str | None
+
+    def written_as(self, serializer: type[BaseSerializer[Any]]) -> dict[str, Any]:
+        """The page with each row as the serializer writes it; the serializer is built once."""
+        rows = serializer(self.rows, many=True).data
+        return {"results": rows, "next_cursor": self.next_cursor, "next": self.next}
 
     def rendered(self, render: Callable[[Row], Any]) -> dict[str, Any]:
         return {

@@ -8,7 +8,6 @@ from rest_framework.request import Request
 
 from config.api.described import AS_OF, CURSOR, IF_NONE_MATCH, LIMIT, answers, word
 from config.api.pages import read_page
-from config.api.rendering import rendered
 from config.api.views import ApiView, json_response
 from context.reading import ItemFilters, items_in_force, read_item
 from context.serializers.items import ItemPageSerializer, ItemSerializer, ItemSummarySerializer, render_item
@@ -50,7 +49,7 @@ class ItemListView(ApiView):
         at = self.query.moment("as_of") or self.now
         found = items_in_force(principal=self.principal, filters=filters, at=at)
         page = read_page(found, request=self.http_request, parameters=self.query, by="key")
-        return json_response(page.rendered(lambda item: rendered(ItemSummarySerializer(item))))
+        return json_response(page.written_as(ItemSummarySerializer))
 
 
 class ItemView(ApiView):

@@ -37,7 +37,7 @@ class VersionListView(ApiView):
     def get(self, request: Request, domain: str, slug: str) -> HttpResponse:
         found = versions_of(principal=self.principal, key=f"{domain}/{slug}")
         page = read_page(found, request=self.http_request, parameters=self.query, by="-number")
-        return json_response(page.rendered(lambda version: rendered(VersionSummarySerializer(version))))
+        return json_response(page.written_as(VersionSummarySerializer))
 
 
 class VersionView(ApiView):

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api.rendering import rendered
-from context.models import ContextItem
+from context.models import ContextItem, ContextVersion
 from context.reading import IN_FORCE_THEN, ItemReading
 from context.serializers.people import PersonSerializer, SensitivityField
 from context.serializers.versions import VersionSerializer
@@ -38,19 +39,19 @@ class VersionStampSerializer(serializers.Serializer[Any]):
     valid_to = serializers.DateTimeField(allow_null=True)
     published_at = serializers.DateTimeField()
 
+    def to_representation(self, instance: Sequence[ContextVersion]) -> dict[str, Any]:
+        # A prefetched list, of the one version that is in force at a moment.
+        return super().to_representation(instance[0])
+
 
 class ItemSummarySerializer(ItemFieldsSerializer):
     """An item as a list shows it, with the version in force at the moment asked for."""
 
     title = serializers.SerializerMethodField()
-    version = serializers.SerializerMethodField()
+    version = VersionStampSerializer(source=IN_FORCE_THEN)
 
     def get_title(self, item: ContextItem) -> str:
-        return str(_in_force(item).title)
-
-    @extend_schema_field(VersionStampSerializer)
-    def get_version(self, item: ContextItem) -> dict[str, Any]:
-        return rendered(VersionStampSerializer(_in_force(item)))
+        return str(getattr(item, IN_FORCE_THEN)[0].title)
 
 
 class ItemPageSerializer(serializers.Serializer[Any]):
@@ -112,7 +113,3 @@ class ItemSerializer(ItemFieldsSerializer):
 
 def render_item(reading: ItemReading) -> dict[str, Any]:
     return rendered(ItemSerializer(reading.item, context={"reading": reading}))
-
-
-def _in_force(item: ContextItem) -> Any:
-    return getattr(item, IN_FORCE_THEN)[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from drf_spectacular.types import OpenApiTypes
@@ -12,10 +14,14 @@ from config.api.described import CURSOR, LIMIT, answers, moment, word
 from config.api.pages import read_page
 from config.api.rendering import rendered
 from config.api.views import ApiView, json_response
+from governance.audit.attempts import denials_recorded
 from governance.audit.export import FORMATS, begin_export, export_lines
-from governance.audit.reading import EventFilters, events_of, verify_ledger
+from governance.audit.ledger import Subject
+from governance.audit.reading import EventFilters, events_of, require_auditor, verify_ledger
+from governance.audit.withholding import read_event
 from governance.serializers.audit import AuditEventPageSerializer, AuditEventSerializer, VerdictSerializer
 
+LEDGER = Subject(type="ledger", id="audit", label="The audit ledger")
 FILTERS = ("actor", "action", "subject", "since", "until")
 DESCRIBED = [
     word("actor", "The name of who acted, or a user name."),
@@ -27,7 +33,12 @@ DESCRIBED = [
 
 
 class AuditView(ApiView):
-    """A view of the ledger. Its addresses are known; what they answer is for auditors."""
+    """A view of the ledger. Its addresses are known; what they answer is for auditors, and others' attempts are told."""
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        with denials_recorded(actor=self.principal, action="governance.audit", subject=lambda: LEDGER, now=self.now):
+            require_auditor(self.principal)
 
     def filters(self) -> EventFilters:
         return EventFilters(
@@ -53,7 +64,14 @@ class EventListView(AuditView):
     def get(self, request: Request) -> HttpResponse:
         found = events_of(principal=self.principal, filters=self.filters())
         page = read_page(found, request=self.http_request, parameters=self.query, by="-sequence")
-        return json_response(page.rendered(lambda event: rendered(AuditEventSerializer(event))))
+        told = [read_event(event, clearance=self.principal.clearance) for event in page.rows]
+        return json_response(
+            {
+                "results": AuditEventSerializer(told, many=True).data,
+                "next_cursor": page.next_cursor,
+                "next": page.next,
+            }
+        )
 
 
 class VerifyView(AuditView):

@@ -54,7 +54,7 @@ class ChangeListView(ChangeView):
         )
         found = changes_of(principal=self.principal, filters=filters)
         page = read_page(found, request=self.http_request, parameters=self.query, by="-id")
-        return json_response(page.rendered(lambda change: rendered(ChangeSummarySerializer(change))))
+        return json_response(page.written_as(ChangeSummarySerializer))
 
     @extend_schema(
         operation_id="create_change",

@@ -10,7 +10,6 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from config.api.described import CURSOR, LIMIT, answers, number
-from config.api.errors import InvalidParameter
 from config.api.pages import read_page
 from config.api.views import ApiView, json_response
 from context.digests import plain
@@ -58,20 +57,16 @@ class InclusionView(ApiView):
 class ConsistencyView(ApiView):
     """That the ledger under one checkpoint is the beginning of the ledger under a later one."""
 
-    parameters = ("old", "new")
+    parameters = ("new",)
 
     @extend_schema(
         operation_id="prove_consistency",
         summary="Prove that the ledger only grew",
         parameters=[
-            number("old", "Sequence of a checkpoint.", minimum=1, maximum=HIGHEST_SEQUENCE, required=True),
-            number("new", "Sequence of a later one; the newest unless said.", minimum=1, maximum=HIGHEST_SEQUENCE),
+            number("new", "Sequence of a later one; the newest unless said.", minimum=1, maximum=HIGHEST_SEQUENCE)
         ],
         responses=answers(ConsistencySerializer),
     )
-    def get(self, request: Request) -> HttpResponse:
-        old = self.query.integer("old", default=0, minimum=1, maximum=HIGHEST_SEQUENCE)
+    def get(self, request: Request, sequence: int) -> HttpResponse:
         new = self.query.integer("new", default=0, minimum=1, maximum=HIGHEST_SEQUENCE) or None
-        if not old:
-            raise InvalidParameter("old is missing.", field="old", fix="Give the sequence of a checkpoint.")
-        return json_response(plain(consistency_proof(principal=self.principal, old=old, new=new)))
+        return json_response(plain(consistency_proof(principal=self.principal, old=sequence, new=new)))

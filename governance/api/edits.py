@@ -38,7 +38,7 @@ class EditListView(ChangeView):
     def get(self, request: Request, change_id: int) -> HttpResponse:
         found = edits_of(principal=self.principal, change_id=change_id)
         page = read_page(found, request=self.http_request, parameters=self.query, by="id")
-        return json_response(page.rendered(lambda edit: rendered(EditSerializer(edit))))
+        return json_response(page.written_as(EditSerializer))
 
     @extend_schema(
         operation_id="add_edit",

@@ -33,6 +33,6 @@ urlpatterns: list[URLPattern] = [
     path("audit/verify/", VerifyView.as_view()),
     path("audit/events/<int:sequence>/proof/", InclusionView.as_view()),
     path("audit/checkpoints/", CheckpointListView.as_view()),
-    path("audit/checkpoints/proof/", ConsistencyView.as_view()),
+    path("audit/checkpoints/<int:sequence>/proof/", ConsistencyView.as_view()),
     path("audit/export/", ExportView.as_view()),
 ]

@@ -70,7 +70,7 @@ TABLE: list[tuple[str, str, Any, tuple[int, ...]]] = [
     ("v1/audit/export/", "GET", None, AUDITORS),
     ("v1/audit/events/1/proof/", "GET", None, AUDITORS),
     ("v1/audit/checkpoints/", "GET", None, AUDITORS),
-    ("v1/audit/checkpoints/proof/?old={checkpoint}", "GET", None, AUDITORS),
+    ("v1/audit/checkpoints/{checkpoint}/proof/", "GET", None, AUDITORS),
     ("v1/bundles/", "POST", {"contract": "review"}, (401, 401, 401, 401, 401, 200)),
     ("v1/bundles/" + "0" * 64 + "/", "GET", None, (401, 401, 401, 401, 401, 404)),
     ("v1/contracts/", "GET", None, SIGNED_IN),
