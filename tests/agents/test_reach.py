@@ -8,11 +8,15 @@ from typing import Any
 
 import pytest
 from django.contrib.admindocs.views import simplify_regex
+from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 from django.utils import timezone
+from rest_framework.request import Request
+from rest_framework.test import APIRequestFactory
+from rest_framework.views import APIView
 
-from agents.authentication import authenticate
+from agents.authentication import AgentKeyAuthentication, authenticate
 from agents.contracts import Terms, save_contract
 from agents.keys import issue_key, revoke_key, rotate_key
 from agents.models import AgentKey
@@ -75,3 +79,48 @@ def test_agent__as_the_actor_of_what_only_people_do__is_refused(cast: Cast) -> N
         with pytest.raises(NotPermitted):
             attempt()
     assert (AgentKey.objects.count(), AuditEvent.objects.count()) == before
+
+
+class ForReading(APIView):
+    authentication_classes = (AgentKeyAuthentication,)
+    permission_classes = ()
+    open_to = ("agent",)
+
+    def get(self, request: Request) -> HttpResponse:
+        return HttpResponse("read")
+
+    def post(self, request: Request) -> HttpResponse:
+        return HttpResponse("written")
+
+
+class ForSearching(ForReading):
+    agent_scope = "search:read"
+
+
+class ForFeedback(ForReading):
+    agent_scope = "feedback:write"
+
+
+class ForPeople(ForReading):
+    open_to = ("person",)
+
+
+@pytest.mark.parametrize(
+    ("view", "scopes", "read", "written"),
+    [
+        (ForReading, ["context:read"], 200, 403),
+        (ForReading, ["search:read"], 403, 403),
+        (ForSearching, ["search:read"], 200, 403),
+        (ForSearching, ["context:read"], 403, 403),
+        (ForFeedback, ["feedback:write"], 200, 200),
+        (ForFeedback, ["context:read"], 403, 403),
+        (ForPeople, ["context:read", "search:read", "feedback:write"], 403, 403),
+    ],
+)
+def test_agent_key__on_a_view__needs_its_scope_and_writes_only_with_one_for_writing(
+    cast: Cast, view: type[APIView], scopes: list[str], read: int, written: int
+) -> None:
+    headers = {"Authorization": f"Bearer {give(cast, scopes=scopes).bearer}"}
+    requests = APIRequestFactory()
+    assert view.as_view()(requests.get("/", headers=headers)).status_code == read
+    assert view.as_view()(requests.post("/", {}, format="json", headers=headers)).status_code == written
