@@ -14,6 +14,7 @@ from threading import Lock
 from django.db import DatabaseError, OperationalError, connection, transaction
 
 from agents.authentication import AuthenticatedAgent
+from context.client_address import current_client_address
 from context.errors import DomainError
 from context.request_id import current_request_id
 from governance.audit import ledger
@@ -27,6 +28,7 @@ class _Waiting:
     store: Callable[[], int]
     tell: Callable[[int], ledger.Entry]
     request_id: str
+    client: str
     now: datetime
     row_id: int | None = None
     error: Exception | None = None
@@ -44,7 +46,14 @@ def record(
 
     Returns once both are committed (or, inside a transaction of the caller's, with it). Either both are or neither.
     """
-    own = _Waiting(agent=agent, store=store, tell=tell, request_id=current_request_id(), now=now)
+    own = _Waiting(
+        agent=agent,
+        store=store,
+        tell=tell,
+        request_id=current_request_id(),
+        client=current_client_address(),
+        now=now,
+    )
     if connection.in_atomic_block:
         _write([own])
     else:
@@ -90,4 +99,10 @@ def _write(together: list[_Waiting]) -> None:
 
 
 def _entry(waiting: _Waiting, row_id: int) -> ledger.Entry:
-    return replace(waiting.tell(row_id), actor=waiting.agent.principal, at=waiting.now, request_id=waiting.request_id)
+    return replace(
+        waiting.tell(row_id),
+        actor=waiting.agent.principal,
+        at=waiting.now,
+        request_id=waiting.request_id,
+        client=waiting.client,
+    )

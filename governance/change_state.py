@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from context.digests import digest_of
 from context.errors import Conflict, NotFound, NotPermitted, PreconditionFailed
 from context.models import Sensitivity, User
 from governance.audit import ledger
+from governance.audit.attempts import denials_recorded
 from governance.models import Change, ChangeState, Edit
 from governance.permissions import may_author
 from governance.policies import Demand
@@ -118,6 +120,20 @@ def subject_of(change: Change) -> ledger.Subject:
     levels = list(change.edits.values_list("sensitivity", "item__sensitivity"))
     level = max((max(proposed, present or 0) for proposed, present in levels), default=int(Sensitivity.INTERNAL))
     return ledger.Subject(type="change", id=str(change.pk), label=change.title, sensitivity=level)
+
+
+def attempting(
+    step: str, *, principal: Principal, change_id: int, now: datetime, **data: Any
+) -> AbstractContextManager[None]:
+    """Around the transaction of a step on a change: what is not permitted is refused, and is an event of its own."""
+    return denials_recorded(
+        actor=principal,
+        action=f"governance.change.{step}",
+        subject=lambda: subject_of(Change.objects.get(pk=change_id)),
+        before=lambda: Change.objects.values_list("digest", flat=True).get(pk=change_id),
+        now=now,
+        data=data,
+    )
 
 
 def _no_such_change(change_id: int) -> NotFound:

@@ -12,8 +12,11 @@ from context.access import principal_for
 from context.digests import check_storable
 from context.errors import Conflict, InvalidInput, NotFound
 from context.models import User
+from governance.audit import ledger
+from governance.audit.attempts import denials_recorded
 from governance.change_state import (
     append_event,
+    attempting,
     back_to_draft,
     change_digest,
     loaded_edits,
@@ -40,7 +43,14 @@ def create_change(
     principal = principal_for(actor)
     if len(edits) > MOST_EDITS:
         raise InvalidInput("The change has too many edits.", field="edits", limit=MOST_EDITS, fix="Split it.")
-    with transaction.atomic():
+    denials = denials_recorded(
+        actor=principal,
+        action="governance.change.create",
+        subject=lambda: ledger.Subject(type="change", id="new", label="A change that was not made"),
+        now=now,
+        data={"keys": [edit.key for edit in edits[:50]]},
+    )
+    with denials, transaction.atomic():
         change = Change.objects.create(
             title=_line(title, "title", LONGEST_TITLE),
             reason=_line(reason, "reason", LONGEST_REASON),
@@ -71,7 +81,7 @@ def put_edit(
     Returns None, and leaves everything as it was, where the edit would change nothing that is not there already.
     """
     principal = principal_for(actor)
-    with transaction.atomic():
+    with attempting("edit", principal=principal, change_id=change_id, now=now, key=edit.key), transaction.atomic():
         change = lock_change(principal=principal, change_id=change_id, expected_row_version=expected_row_version)
         present = {each.key: each for each in change.edits.all()}
         references = References(principal=principal)
@@ -108,7 +118,7 @@ def remove_edit(
 ) -> Change:
     """Take an item out of the change; what was approved is void."""
     principal = principal_for(actor)
-    with transaction.atomic():
+    with attempting("edit", principal=principal, change_id=change_id, now=now, key=key), transaction.atomic():
         change = lock_change(principal=principal, change_id=change_id, expected_row_version=expected_row_version)
         require_editor(change, principal)
         edit = change.edits.filter(key=key).first()
@@ -138,7 +148,7 @@ def describe_change(
 ) -> Change:
     """Set the title or the reason; both are part of what is approved."""
     principal = principal_for(actor)
-    with transaction.atomic():
+    with attempting("describe", principal=principal, change_id=change_id, now=now), transaction.atomic():
         change = lock_change(principal=principal, change_id=change_id, expected_row_version=expected_row_version)
         require_editor(change, principal)
         new_title = change.title if title is None else _line(title, "title", LONGEST_TITLE)
@@ -155,7 +165,7 @@ def describe_change(
 def add_editor(*, actor: User, change_id: int, editor: User, now: datetime) -> Change:
     """Let somebody else edit the draft; from then on they cannot approve it."""
     principal = principal_for(actor)
-    with transaction.atomic():
+    with attempting("add_editor", principal=principal, change_id=change_id, now=now), transaction.atomic():
         change = lock_change(principal=principal, change_id=change_id)
         require_editor(change, principal)
         if change.state != ChangeState.DRAFT:
@@ -170,7 +180,7 @@ def add_editor(*, actor: User, change_id: int, editor: User, now: datetime) -> C
 def submit_change(*, actor: User, change_id: int, now: datetime, expected_row_version: int | None = None) -> Change:
     """Hand the draft to its reviewers: fixes the digest that they approve."""
     principal = principal_for(actor)
-    with transaction.atomic():
+    with attempting("submit", principal=principal, change_id=change_id, now=now), transaction.atomic():
         change = lock_change(principal=principal, change_id=change_id, expected_row_version=expected_row_version)
         require_editor(change, principal)
         if change.state != ChangeState.DRAFT:
@@ -203,7 +213,7 @@ def submit_change(*, actor: User, change_id: int, now: datetime, expected_row_ve
 def withdraw_change(*, actor: User, change_id: int, now: datetime, comment: str = "") -> Change:
     """Take back a change that is not published; it can be reopened."""
     principal = principal_for(actor)
-    with transaction.atomic():
+    with attempting("withdraw", principal=principal, change_id=change_id, now=now), transaction.atomic():
         change = lock_change(principal=principal, change_id=change_id)
         require_editor(change, principal)
         if change.state not in ChangeState.open_states():
@@ -222,7 +232,7 @@ def withdraw_change(*, actor: User, change_id: int, now: datetime, comment: str 
 def reopen_change(*, actor: User, change_id: int, now: datetime) -> Change:
     """Make a draft again of what was withdrawn, rejected, submitted or approved; approvals are void."""
     principal = principal_for(actor)
-    with transaction.atomic():
+    with attempting("reopen", principal=principal, change_id=change_id, now=now), transaction.atomic():
         change = lock_change(principal=principal, change_id=change_id)
         require_editor(change, principal)
         if change.state in {ChangeState.DRAFT, ChangeState.PUBLISHED}:

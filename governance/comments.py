@@ -10,7 +10,7 @@ from context.access import principal_for
 from context.digests import check_storable
 from context.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from context.models import User
-from governance.change_state import append_event, get_change
+from governance.change_state import append_event, attempting, get_change
 from governance.models import Comment
 
 LONGEST_COMMENT = 10_000
@@ -68,7 +68,8 @@ def add_comment(
 def settle_comment(*, actor: User, comment_id: int, now: datetime) -> Comment:
     """Mark a thread as settled: by whoever began it, or by an editor of the change."""
     principal = principal_for(actor)
-    with transaction.atomic():
+    change_id = Comment.objects.filter(pk=comment_id).values_list("change_id", flat=True).first() or 0
+    with attempting("settle", principal=principal, change_id=change_id, now=now), transaction.atomic():
         comment = Comment.objects.select_for_update(of=("self",)).filter(pk=comment_id, parent=None).first()
         if comment is None:
             raise NotFound(f"There is no comment {comment_id}.")

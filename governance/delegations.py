@@ -19,6 +19,7 @@ from context.digests import check_storable, iso
 from context.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from context.models import Domain, User
 from governance.audit import ledger
+from governance.audit.attempts import denials_recorded
 from governance.models import Delegation, NotificationKind
 from governance.notifying import notify
 
@@ -52,10 +53,18 @@ def delegate(
     """Let somebody decide in the actor's place; an administrator may arrange it for another, but not to themselves."""
     giver = from_person or actor
     check_storable(reason, field="reason")
-    if giver.pk != actor.pk and (not principal_for(actor).has_role("administrator") or to_person.pk == actor.pk):
-        raise NotPermitted(
-            "You may delegate what is yours.", field="from_person", fix="Ask them, or an administrator, to do it."
-        )
+    principal = principal_for(actor)
+    with denials_recorded(
+        actor=principal,
+        action="governance.delegation",
+        subject=lambda: ledger.Subject(type="user", id=str(giver.pk), label=giver.display_name),
+        now=now,
+        data={"from": giver.username, "to": to_person.username},
+    ):
+        if giver.pk != actor.pk and (not principal.has_role("administrator") or to_person.pk == actor.pk):
+            raise NotPermitted(
+                "You may delegate what is yours.", field="from_person", fix="Ask them, or an administrator, to do it."
+            )
     if giver.pk == to_person.pk:
         raise InvalidInput("Nobody stands in for themselves.", field="to_person", fix="Name somebody else.")
     if not to_person.is_active or not giver.is_active:

@@ -11,7 +11,7 @@ from context.access import Principal, principal_for
 from context.digests import check_storable
 from context.errors import Conflict, InvalidInput, NotPermitted
 from context.models import User
-from governance.audit import ledger
+from governance.audit.attempts import denials_recorded
 from governance.change_state import append_event, get_change, loaded_edits, subject_of
 from governance.models import Change, ChangeState, Ratification, RatificationVerdict
 from governance.policies import demands_of
@@ -50,18 +50,8 @@ def publish_in_emergency(*, actor: User, change_id: int, reason: str, now: datet
             fix="Two people will have to ratify it afterwards, and will read this.",
         )
     change = get_change(principal=principal, change_id=change_id)
-    try:
+    with denials_recorded(actor=principal, action="governance.emergency", subject=lambda: subject_of(change), now=now):
         _require_emergency_right(change, principal)
-    except NotPermitted as refusal:
-        with transaction.atomic():
-            ledger.append(
-                actor=principal,
-                action="governance.emergency.denied",
-                subject=subject_of(change),
-                now=now,
-                data={"why": refusal.detail},
-            )
-        raise
     return publish_without_approval(actor=actor, change_id=change_id, reason=reason.strip(), now=now)
 
 
@@ -73,7 +63,14 @@ def ratify(*, actor: User, change_id: int, verdict: str, comment: str = "", now:
     check_storable(comment, field="comment")
     if verdict == RatificationVerdict.OBJECT and not comment.strip():
         raise InvalidInput("Say what is wrong with it.", field="comment", fix="Write a comment.")
-    with transaction.atomic():
+    denials = denials_recorded(
+        actor=principal,
+        action="governance.ratification",
+        subject=lambda: subject_of(Change.objects.get(pk=change_id)),
+        now=now,
+        data={"verdict": verdict},
+    )
+    with denials, transaction.atomic():
         change = get_change(principal=principal, change_id=change_id)
         if change.state != ChangeState.PUBLISHED or not change.emergency_reason:
             raise Conflict(f"Change {change.pk} was not published in an emergency.", field="state")

@@ -19,6 +19,7 @@ from context.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from context.models import ContextItem, Domain, Sensitivity, User
 from context.ownership import read_answering
 from governance.audit import ledger
+from governance.audit.attempts import denials_recorded
 from governance.drift.findings import Sighting, open_finding, resolve_finding
 from governance.models import Finding, Severity
 
@@ -34,8 +35,14 @@ def deactivate_person(*, actor: User, username: str, reason: str, now: datetime)
     """
     principal = principal_for(actor)
     check_storable(reason, field="reason")
-    if not principal.has_role("administrator"):
-        raise NotPermitted("People are deactivated by administrators.", fix="Ask one of them.")
+    with denials_recorded(
+        actor=principal,
+        action="context.person.deactivation",
+        subject=lambda: ledger.Subject(type="user", id=username[:150], label=username),
+        now=now,
+    ):
+        if not principal.has_role("administrator"):
+            raise NotPermitted("People are deactivated by administrators.", fix="Ask one of them.")
     if not reason.strip() or len(reason) > LONGEST_REASON:
         raise InvalidInput("Say why.", field="reason", limit=LONGEST_REASON, fix="A few words will do.")
     with transaction.atomic():

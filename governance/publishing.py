@@ -15,7 +15,7 @@ from context.errors import Conflict, InvalidInput, NotPermitted
 from context.models import ContextItem, User
 from context.row_security import reading_as_system
 from governance.audit import ledger
-from governance.change_state import change_digest, get_change, loaded_edits, lock_change, subject_of, touch
+from governance.change_state import attempting, change_digest, get_change, loaded_edits, lock_change, subject_of, touch
 from governance.changes import create_change
 from governance.edits import EditInput, StaleBase, check_bases
 from governance.models import Change, ChangeState, Decision, Edit, Operation
@@ -54,7 +54,7 @@ def publish_change(*, actor: User, change_id: int, now: datetime, at: datetime |
         return _schedule(actor, principal, change_id, now, at)
     change = get_change(principal=principal, change_id=change_id)
     prepared = _prepare_passages(change)
-    with transaction.atomic():
+    with attempting("publish", principal=principal, change_id=change_id, now=now), transaction.atomic():
         change = lock_change(principal=principal, change_id=change_id)
         _require_publisher(change, principal)
         return _publish(change, actor, principal, prepared, _database_time(now))
@@ -110,7 +110,7 @@ def revert_change(*, actor: User, change_id: int, reason: str, now: datetime) ->
 def _schedule(actor: User, principal: Principal, change_id: int, now: datetime, at: datetime) -> Publication:
     if (at - now).days > 3_650:
         raise InvalidInput("That is too far ahead.", field="at", limit="10 years", fix="Choose an earlier time.")
-    with transaction.atomic():
+    with attempting("schedule", principal=principal, change_id=change_id, now=now), transaction.atomic():
         change = lock_change(principal=principal, change_id=change_id)
         _require_publisher(change, principal)
         _require_approval(change, loaded_edits(change))

@@ -13,7 +13,7 @@ from context.access import Principal, principal_for
 from context.digests import check_storable
 from context.errors import Conflict, InvalidInput, NotPermitted
 from context.models import User
-from governance.audit import ledger
+from governance.audit.attempts import denials_recorded
 from governance.change_state import append_event, back_to_draft, loaded_edits, lock_change, subject_of, touch
 from governance.delegations import StandIn, standing_in_for
 from governance.models import Change, ChangeState, Decision, Review
@@ -135,21 +135,18 @@ def review_change(
     refused with NotPermitted and leaves an audit event of its own.
     """
     principal = principal_for(actor)
-    try:
-        with transaction.atomic():
-            return _review(actor, principal, change_id, decision, digest, comment, now)
-    except NotPermitted as refusal:
-        with transaction.atomic():
-            change = Change.objects.get(pk=change_id)
-            ledger.append(
-                actor=principal,
-                action="governance.review.denied",
-                subject=subject_of(change),
-                now=now,
-                data={"decision": decision, "why": refusal.detail},
-                before=change.digest,
-            )
-        raise
+    with (
+        denials_recorded(
+            actor=principal,
+            action="governance.review",
+            subject=lambda: subject_of(Change.objects.get(pk=change_id)),
+            before=lambda: Change.objects.get(pk=change_id).digest,
+            data={"decision": decision},
+            now=now,
+        ),
+        transaction.atomic(),
+    ):
+        return _review(actor, principal, change_id, decision, digest, comment, now)
 
 
 def _review(

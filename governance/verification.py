@@ -12,6 +12,7 @@ from context.digests import iso
 from context.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from context.models import ContextItem, User
 from governance.audit import ledger
+from governance.audit.attempts import denials_recorded
 from governance.permissions import may_verify
 
 MOST_AT_ONCE = 500
@@ -25,7 +26,11 @@ def verify_items(*, actor: User, keys: Sequence[str], now: datetime) -> list[Con
         raise InvalidInput("No item was named.", field="keys", fix="Name at least one item.")
     if len(wanted) > MOST_AT_ONCE:
         raise InvalidInput("Too many items at once.", field="keys", limit=MOST_AT_ONCE, fix="Verify fewer at a time.")
-    with transaction.atomic():
+    denied: ContextItem | None = None
+    denials = denials_recorded(
+        actor=principal, action="context.verification", subject=lambda: _subject(denied), now=now, data={"keys": wanted}
+    )
+    with denials, transaction.atomic():
         visible = ContextItem.objects.visible_to(principal).filter(key__in=wanted).values("pk")
         items = list(
             ContextItem.objects.select_for_update(of=("self",))
@@ -39,6 +44,7 @@ def verify_items(*, actor: User, keys: Sequence[str], now: datetime) -> list[Con
             raise NotFound(f"There is no item {missing[0][:200]}.", field="keys")
         for item in items:
             if not may_verify(principal, item, [person.pk for person in item.stewards.all()]):
+                denied = item
                 raise NotPermitted(
                     f"You may not verify {item.key}.",
                     field="keys",
@@ -58,7 +64,7 @@ def verify_items(*, actor: User, keys: Sequence[str], now: datetime) -> list[Con
             entries.append(
                 ledger.Entry(
                     action="context.item.verified",
-                    subject=ledger.Subject(type="item", id=item.key, label=item.title, sensitivity=item.sensitivity),
+                    subject=_subject(item),
                     data={
                         "verified_until": iso(item.verified_until),
                         "was": iso(before) if before else None,
@@ -71,3 +77,8 @@ def verify_items(*, actor: User, keys: Sequence[str], now: datetime) -> list[Con
             cursor.execute("SELECT set_config('plumbline.pen', '', true)")
         ledger.append_all(actor=principal, entries=entries, now=now)
     return items
+
+
+def _subject(item: ContextItem | None) -> ledger.Subject:
+    assert item is not None
+    return ledger.Subject(type="item", id=item.key, label=item.title, sensitivity=item.sensitivity)

@@ -33,7 +33,7 @@ DESCRIBED = [
 
 
 class AuditView(ApiView):
-    """A view of the ledger. Its addresses are known; what they answer is for auditors, and others' attempts are told."""
+    """A view of the ledger, whose addresses are known. What they answer is for auditors; others leave an event."""
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)

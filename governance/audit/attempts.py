@@ -2,17 +2,48 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
 from context.access import Principal
-from context.errors import DomainError
+from context.errors import DomainError, NotPermitted
 from context.models import Sensitivity
 from governance.audit import ledger
 from governance.models import AuditEvent
+
+
+@contextmanager
+def denials_recorded(
+    *,
+    actor: Principal,
+    action: str,
+    subject: Callable[[], ledger.Subject],
+    now: datetime,
+    data: Mapping[str, Any] | None = None,
+    before: Callable[[], str] | None = None,
+) -> Iterator[None]:
+    """Around the transaction of a domain function: what it refuses with NotPermitted leaves `<action>.denied`.
+
+    `subject` and `before` are asked only then. What does not exist for the actor is refused with NotFound, and leaves
+    nothing: the ledger is no list of guesses.
+    """
+    try:
+        yield
+    except NotPermitted as refusal:
+        record_denied(
+            actor=actor,
+            action=action,
+            subject=subject(),
+            refusal=refusal,
+            now=now,
+            data=data,
+            before=before() if before is not None else None,
+        )
+        raise
 
 
 def record_denied(

@@ -13,6 +13,7 @@ import orjson
 from django.db import connection
 
 from context.access import Principal
+from context.client_address import current_client_address
 from context.digests import canonical, digest_of, iso, plain
 from context.errors import DomainError
 from context.models import Sensitivity
@@ -45,7 +46,7 @@ class Subject:
 class Entry:
     """One event to be appended. `before` and `after` are digests, `data` what a reader needs to understand it.
 
-    `actor`, `at` and `request_id` are its own where the events of several requests share a transaction.
+    `actor`, `at`, `request_id` and `client` are its own where the events of several requests share a transaction.
     """
 
     action: str
@@ -56,6 +57,7 @@ class Entry:
     actor: Principal | None = None
     at: datetime | None = None
     request_id: str | None = None
+    client: str | None = None
 
 
 def append(
@@ -80,13 +82,14 @@ def append_all(*, actor: Principal, entries: Sequence[Entry], now: datetime) -> 
     if not entries:
         return []
     # What needs no lock is made before it is taken: while one holds it, all others wait.
-    request_id = current_request_id()
+    request_id, client = current_request_id(), current_client_address()
     events = [
         _prepared(
             entry,
             actor=entry.actor or actor,
             at=entry.at or now,
             request_id=request_id if entry.request_id is None else entry.request_id,
+            client=client if entry.client is None else entry.client,
         )
         for entry in entries
     ]
@@ -110,8 +113,8 @@ def lock_ledger() -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LEDGER_LOCK])
 
 
-def _prepared(entry: Entry, *, actor: Principal, at: datetime, request_id: str) -> AuditEvent:
-    """The event but for its place in the chain."""
+def _prepared(entry: Entry, *, actor: Principal, at: datetime, request_id: str, client: str) -> AuditEvent:
+    """The event but for its place in the chain. `client` is payload, so that retention can take it out."""
     event = AuditEvent(
         at=at,
         actor_kind=actor.kind,
@@ -125,7 +128,7 @@ def _prepared(entry: Entry, *, actor: Principal, at: datetime, request_id: str) 
         request_id=request_id,
         before_digest=entry.before or "",
         after_digest=entry.after or "",
-        data=plain(entry.data),
+        data=plain({**entry.data, "client": client} if client else entry.data),
         salt=secrets.token_hex(16),
     )
     event.payload_digest = payload_digest(event)

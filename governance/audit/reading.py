@@ -8,9 +8,10 @@ from datetime import datetime
 from django.db.models import Q, QuerySet
 
 from context.access import Principal
-from context.errors import NotPermitted
+from context.errors import NotFound, NotPermitted
 from context.models import User
 from governance.audit.verification import Verdict, verify_chain
+from governance.audit.withholding import EventReading, read_event, told_to
 from governance.models import AuditEvent
 
 
@@ -18,12 +19,13 @@ from governance.models import AuditEvent
 class EventFilters:
     """Which events are asked for; what is empty is not filtered by.
 
-    `actor` is a label or a user name, `action` a whole name or its beginning up to a dot, `subject` an id or
-    `type:id`, `subjects` several of them as pairs; `about` is part of the subject's label, an id, or a request id;
-    `since` is included, `until` is not.
+    `actor` is a label or a user name, `who` a part of either, `action` a whole name or its beginning up to a dot,
+    `subject` an id or `type:id`, `subjects` several of them as pairs; `about` is part of the subject's label, an id,
+    or a request id; `since` is included, `until` is not.
     """
 
     actor: str = ""
+    who: str = ""
     action: str = ""
     subject: str = ""
     subjects: tuple[tuple[str, str], ...] = ()
@@ -40,10 +42,14 @@ def events_of(*, principal: Principal, filters: EventFilters) -> QuerySet[AuditE
     """
     require_auditor(principal)
     events = AuditEvent.objects.visible_to(principal)
-    told = Q(sensitivity__lte=principal.clearance)
+    told = told_to(principal.clearance)
     if filters.actor:
         named = Q(actor_kind="person", actor_id__in=_people(filters.actor))
         events = events.filter((told & Q(actor_label=filters.actor)) | named)
+    if filters.who:
+        people = User.objects.filter(username__icontains=filters.who).values_list("pk", flat=True)
+        named = Q(actor_kind="person", actor_id__in=list(people))
+        events = events.filter((told & Q(actor_label__icontains=filters.who)) | named)
     if filters.action:
         events = events.filter(Q(action=filters.action) | Q(action__startswith=f"{filters.action.rstrip('.')}."))
     if filters.subject:
@@ -68,6 +74,14 @@ def events_of(*, principal: Principal, filters: EventFilters) -> QuerySet[AuditE
     if filters.until is not None:
         events = events.filter(at__lt=filters.until)
     return events
+
+
+def one_event(*, principal: Principal, sequence: int) -> EventReading:
+    """One event as this auditor may know it; NotFound where there is none, or none for them."""
+    found = AuditEvent.objects.visible_to(principal).filter(sequence=sequence).first()
+    if found is None:
+        raise NotFound("There is no such event.")
+    return read_event(found, clearance=principal.clearance)
 
 
 def verify_ledger(*, principal: Principal) -> Verdict:

@@ -11,13 +11,12 @@ import orjson
 from context.digests import iso
 from context.models import Sensitivity
 from governance.audit.chain import as_doubles
+from governance.audit.withholding import read_event
 from governance.models import AuditEvent
 
 OCSF_VERSION = "1.3.0"
 # Entity Management, in the category Identity & Access Management.
 OCSF_CATEGORY, OCSF_CLASS = 3, 3004
-
-WHOLE, WITHHELD, REDACTED = "whole", "withheld", "redacted"
 
 CSV_COLUMNS = (
     "sequence",
@@ -44,16 +43,9 @@ CSV_COLUMNS = (
 _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
-def payload_state(event: AuditEvent, clearance: int) -> str:
-    """Whether the reader gets labels and data, or they are above their clearance, or gone by the rules."""
-    if event.is_redacted:
-        return REDACTED
-    return WHOLE if event.sensitivity <= clearance else WITHHELD
-
-
 def native(event: AuditEvent, *, clearance: int) -> dict[str, Any]:
     """All from which the two hashes can be computed again; where the payload is not the reader's, its digest alone."""
-    state = payload_state(event, clearance)
+    told = read_event(event, clearance=clearance)
     actor: dict[str, Any] = {"kind": event.actor_kind, "id": event.actor_id}
     subject: dict[str, Any] = {"type": event.subject_type, "id": event.subject_id}
     record = {
@@ -69,19 +61,19 @@ def native(event: AuditEvent, *, clearance: int) -> dict[str, Any]:
         "before": event.before_digest,
         "after": event.after_digest,
         "payload": event.payload_digest,
-        "payload_state": state,
+        "payload_state": told.payload_state,
         "previous": event.previous_hash,
         "hash": event.hash,
     }
-    if state == WHOLE:
-        actor["label"], subject["label"] = event.actor_label, event.subject_label
-        record |= {"data": as_doubles(event.data), "salt": event.salt}
+    if told.is_whole:
+        actor["label"], subject["label"] = told.actor_label, told.subject_label
+        record |= {"data": as_doubles(told.data), "salt": told.salt}
     return record
 
 
 def ocsf(event: AuditEvent, *, clearance: int) -> dict[str, Any]:
     """The event as OCSF Entity Management (3004); what OCSF has no word for stands in `unmapped`."""
-    whole = payload_state(event, clearance) == WHOLE
+    told = read_event(event, clearance=clearance)
     activity_id, activity_name = _activity(event.action)
     denied = event.action.endswith((".denied", ".refused"))
     user: dict[str, Any] = {"uid": f"{event.actor_kind}:{event.actor_id}", **_USER_TYPES[event.actor_kind]}
@@ -90,14 +82,14 @@ def ocsf(event: AuditEvent, *, clearance: int) -> dict[str, Any]:
         "before": event.before_digest,
         "after": event.after_digest,
         "payload_digest": event.payload_digest,
-        "payload_state": payload_state(event, clearance),
+        "payload_state": told.payload_state,
         "previous_hash": event.previous_hash,
         "hash": event.hash,
         "sensitivity": Sensitivity(event.sensitivity).word,
     }
-    if whole:
-        user["name"], entity["name"] = event.actor_label, event.subject_label
-        entity["data"] = as_doubles(event.data)
+    if told.is_whole:
+        user["name"], entity["name"] = told.actor_label, told.subject_label
+        entity["data"] = as_doubles(told.data)
     return {
         "activity_id": activity_id,
         "activity_name": activity_name,
@@ -111,7 +103,7 @@ def ocsf(event: AuditEvent, *, clearance: int) -> dict[str, Any]:
         "severity": "Medium" if denied else "Informational",
         "status_id": 2 if denied else 1,
         "status": "Failure" if denied else "Success",
-        "message": f"{event.actor_label} {event.action} {event.subject_label}" if whole else event.action,
+        "message": f"{told.actor_label} {told.action} {told.subject_label}" if told.is_whole else told.action,
         "actor": {"user": user},
         "entity": entity,
         "metadata": {
@@ -129,25 +121,24 @@ def ocsf(event: AuditEvent, *, clearance: int) -> dict[str, Any]:
 
 def csv_row(event: AuditEvent, *, clearance: int) -> list[str]:
     """The event as text cells, none of which a spreadsheet would compute."""
-    state = payload_state(event, clearance)
-    whole = state == WHOLE
+    told = read_event(event, clearance=clearance)
     cells: Iterable[Any] = (
         event.sequence,
         iso(event.at),
         iso(event.recorded_at),
         event.actor_kind,
         event.actor_id,
-        event.actor_label if whole else "",
+        told.actor_label,
         event.action,
         event.subject_type,
         event.subject_id,
-        event.subject_label if whole else "",
+        told.subject_label,
         Sensitivity(event.sensitivity).word,
         event.request_id,
         event.before_digest,
         event.after_digest,
-        orjson.dumps(as_doubles(event.data), option=orjson.OPT_SORT_KEYS).decode() if whole else "",
-        state,
+        orjson.dumps(as_doubles(told.data), option=orjson.OPT_SORT_KEYS).decode() if told.is_whole else "",
+        told.payload_state,
         event.payload_digest,
         event.previous_hash,
         event.hash,

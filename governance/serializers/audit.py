@@ -7,23 +7,26 @@ from typing import Any
 from rest_framework import serializers
 
 from governance.audit.verification import Verdict
-from governance.models import AuditEvent
+from governance.audit.withholding import REDACTED, WHOLE, WITHHELD, EventReading
 
 
-class ActorSerializer(serializers.Serializer[AuditEvent]):
+class ActorSerializer(serializers.Serializer[EventReading]):
     kind = serializers.CharField(source="actor_kind")
     id = serializers.IntegerField(source="actor_id")
     label = serializers.CharField(source="actor_label")  # type: ignore[assignment]  # JSON has a field of that name
 
 
-class SubjectSerializer(serializers.Serializer[AuditEvent]):
+class SubjectSerializer(serializers.Serializer[EventReading]):
     type = serializers.CharField(source="subject_type")
     id = serializers.CharField(source="subject_id")
     label = serializers.CharField(source="subject_label")  # type: ignore[assignment]  # JSON has a field of that name
 
 
-class AuditEventSerializer(serializers.Serializer[AuditEvent]):
-    """One event. `before` and `after` are digests; `previous_hash` is the hash of the event before it."""
+class AuditEventSerializer(serializers.Serializer[EventReading]):
+    """One event, as far as the reader's clearance reaches.
+
+    `before` and `after` are digests; `previous_hash` is the hash of the event before it.
+    """
 
     sequence = serializers.IntegerField()
     at = serializers.DateTimeField(help_text="When it was done.")
@@ -36,6 +39,9 @@ class AuditEventSerializer(serializers.Serializer[AuditEvent]):
     before = serializers.CharField(source="before_digest", allow_blank=True)
     after = serializers.CharField(source="after_digest", allow_blank=True)
     data = serializers.DictField()  # type: ignore[assignment]  # JSON has a field of that name
+    payload_state = serializers.ChoiceField(
+        choices=(WHOLE, WITHHELD, REDACTED), help_text="Whether labels and data are given; empty where they are not."
+    )
     payload_digest = serializers.CharField()
     previous_hash = serializers.CharField()
     hash = serializers.CharField()
