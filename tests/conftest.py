@@ -22,6 +22,7 @@ from psycopg import sql
 
 from config import env
 from tests.cast import Cast, gather
+from tests.second_line import no_application_filter as filter_switched_off
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
 
@@ -118,6 +119,13 @@ def cast(request: pytest.FixtureRequest) -> Cast:
     """The people and domains of the tests, in `committed_db` where the test asks for it, else rolled back."""
     request.getfixturevalue("committed_db" if "committed_db" in request.fixturenames else "db")
     return gather()
+
+
+@pytest.fixture
+def no_application_filter() -> Iterator[None]:
+    """The application's own filter is off: what is hidden is hidden by the database alone."""
+    with filter_switched_off():
+        yield
 
 
 @pytest.fixture

@@ -7,19 +7,12 @@ import random
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
-from django.db.models import Q
 from django.utils import timezone
 
-import context.models.items
-import context.models.passages
-import context.models.versions
-import context.search
-import governance.models.changes
 from context.access import SYSTEM, Principal, principal_for
 from context.errors import NotPermitted
 from context.models import ContextItem, ContextVersion, Domain, Passage, Sensitivity, User
 from context.row_security import reading_as, reading_as_system
-from context.visibility import visible
 from governance.personal_tokens import issue_token
 from tests.cast import Cast, creation, publish
 
@@ -108,23 +101,6 @@ def test_policies__bind_the_owner_of_the_tables_too(db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity ORDER BY relname")
         assert [name for (name,) in cursor.fetchall()] == sorted(table._meta.db_table for table in TABLES)
-
-
-@pytest.fixture
-def no_application_filter(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`visible_to` lets everything through, as if somebody had forgotten it everywhere."""
-
-    def everything(principal: Principal, prefix: str = "") -> Q:
-        return Q()
-
-    for module in (
-        context.models.items,
-        context.models.versions,
-        context.models.passages,
-        governance.models.changes,
-    ):
-        monkeypatch.setattr(module, "visible_items", everything)
-    monkeypatch.setattr(context.search, "SEARCH", context.search.SEARCH.replace(visible("item"), "TRUE"))
 
 
 @pytest.mark.usefixtures("no_application_filter")
