@@ -348,6 +348,8 @@ INBOX_SOURCES: dict[str, str] = {}
 IMPACT_SOURCES: dict[str, str] = {"contracts": "agents.use.impact_of_change"}
 # How often each item is used: one factor of its verification debt.
 USE_SOURCES: dict[str, str] = {"bundles": "agents.usage.deliveries"}
+# Told whenever restricted text leaves by a page or the API.
+RESTRICTED_READ_RECORDER = "governance.audit.attempts.record_texts_read"
 EVIDENCE_SOURCES: dict[str, str] = {"agents": "agents.evidence.evidence_of"}
 # Parts of the home page and of an item's page, each a function that returns a template and what it shows.
 HOME_PANELS: dict[str, str] = {"refusals": "agents.views.panels.refusals"}

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
-from django.db import models
-from django.http import HttpRequest
+from django.db import models, transaction
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from context.access import Principal, principal_for
 from context.models import ContextItem, ContextVersion, User
+from context.restricted_reads import of_version, record_restricted
 
 admin.site.site_header = "Plumbline configuration"
 admin.site.site_title = "Plumbline"
@@ -105,6 +107,17 @@ class ContextVersionAdmin(ReadOnlyAdmin):
         "author_label",
         "approvals",
     )
+
+    @transaction.atomic
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        response: HttpResponse = super().change_view(request, object_id, form_url, extra_context)
+        version = self.get_object(request, object_id)
+        if version is not None and response.status_code == 200:
+            shown = [of_version(version.item, version)]
+            record_restricted(principal=principal_of(request), texts=shown, how="admin", now=timezone.now())
+        return response
 
     def view_on_site(self, obj: ContextVersion) -> str:
         return reverse("context:version", args=[*obj.item.key.split("/"), obj.number])

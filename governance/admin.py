@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
+from django.contrib.auth.forms import UserChangeForm
 from django.contrib.auth.models import Group
 from django.db import models, transaction
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
@@ -15,11 +17,15 @@ from django.utils import timezone
 from simple_history.admin import SimpleHistoryAdmin
 
 from context.admin import ReadOnlyAdmin, principal_of
-from context.errors import DomainError
+from context.errors import DomainError, NotPermitted
 from context.kinds import check_schema
 from context.models import Domain, Kind, RoleGrant, User
+from governance.audit.attempts import record_denied
+from governance.audit.ledger import Subject
+from governance.audit.withholding import read_event, told_to
 from governance.configuration import record_configuration_change
 from governance.models import ApprovalPolicy, ApprovalStage, AuditEvent, Change, Review, ReviewInterval
+from governance.people import LONGEST_REASON, deactivate_person
 
 
 def actor_of(request: HttpRequest) -> User:
@@ -79,11 +85,20 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     def changeform_view(
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
-        """The stock page; a refusal of the domain is said on it instead of failing."""
+        """The stock page; a refusal of the domain is said on it instead of failing, and a denied attempt recorded."""
         try:
             with transaction.atomic():
                 return super().changeform_view(request, object_id, form_url, extra_context)
         except DomainError as error:
+            if isinstance(error, NotPermitted):
+                name = str(self.model._meta.model_name)
+                record_denied(
+                    actor=principal_of(request),
+                    action=f"{self.model._meta.app_label}.{name}.save",
+                    subject=Subject(type=name, id=(object_id or "new")[:200], label=f"{name} in the configuration"),
+                    refusal=error,
+                    now=timezone.now(),
+                )
             messages.error(request, f"{error.detail} {error.fix or ''}".strip())
             return HttpResponseRedirect(request.get_full_path())
 
@@ -158,16 +173,28 @@ class RoleInline(admin.TabularInline):  # type: ignore[type-arg]
     extra = 0
 
 
+class PersonForm(UserChangeForm):  # type: ignore[type-arg]
+    """A person, and where they are let go the reason, which the ledger keeps."""
+
+    why_they_leave = forms.CharField(
+        required=False,
+        max_length=LONGEST_REASON,
+        help_text="Where you untick “Active”: why. Their texts then fall to the owners of their domains.",
+    )
+
+
 @admin.register(User)
 class PersonAdmin(KeptAdmin, UserAdmin):  # type: ignore[type-arg]
     list_display = ("username", "first_name", "last_name", "clearance", "is_active", "is_staff")
     list_filter = ("clearance", "is_active", "is_staff", "groups")
+    form = PersonForm
     inlines = (RoleInline,)
     fieldsets = (
         (None, {"fields": ("username", "password")}),
         ("Person", {"fields": ("first_name", "last_name", "email")}),
         ("What they may read", {"fields": ("clearance", "groups")}),
-        ("What they may configure", {"fields": ("is_active", "is_staff", "is_superuser", "user_permissions")}),
+        ("What they may configure", {"fields": ("is_staff", "is_superuser", "user_permissions")}),
+        ("Whether they are here", {"fields": ("is_active", "why_they_leave")}),
         ("When", {"fields": ("last_login", "date_joined")}),
     )
     readonly_fields = ("last_login", "date_joined")
@@ -175,6 +202,18 @@ class PersonAdmin(KeptAdmin, UserAdmin):  # type: ignore[type-arg]
         (None, {"fields": ("username", "usable_password", "password1", "password2")}),
         ("Person", {"fields": ("first_name", "last_name", "email", "clearance")}),
     )
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """Letting somebody go is more than a column: their texts fall to others, so it has a function of its own."""
+        leaves = change and "is_active" in form.changed_data and not obj.is_active
+        if leaves:
+            obj.is_active = True
+            form.changed_data.remove("is_active")
+        super().save_model(request, obj, form, change)
+        if leaves:
+            reason = form.cleaned_data.get("why_they_leave") or "Deactivated in the configuration."
+            deactivate_person(actor=actor_of(request), username=obj.username, reason=reason, now=timezone.now())
+            obj.is_active = False
 
     @transaction.atomic
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
@@ -224,9 +263,44 @@ class ReviewAdmin(ReadOnlyAdmin):
 
 @admin.register(AuditEvent)
 class AuditEventAdmin(ReadOnlyAdmin):
-    list_display = ("sequence", "at", "actor_label", "action", "subject_label")
-    search_fields = ("action", "subject_label")
-    fields = ("sequence", "at", "actor_label", "action", "subject_label", "data", "previous_hash", "hash")
+    """The ledger as far as the reader's clearance reaches; what is above it is neither shown nor found."""
+
+    list_display = ("sequence", "at", "actor", "action", "subject")
+    search_fields = ("action",)
+    fields = ("sequence", "at", "actor", "action", "subject", "details", "previous_hash", "hash")
+    readonly_fields = ("actor", "subject", "details")
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
+        return super().get_queryset(request).annotate(read_with=models.Value(principal_of(request).clearance))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str
+    ) -> tuple[models.QuerySet[Any], bool]:
+        found, doubles = super().get_search_results(request, queryset, search_term)
+        if search_term:
+            told = told_to(principal_of(request).clearance)
+            found |= queryset.filter(told, subject_label__icontains=search_term)
+        return found, doubles
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        found = super().get_object(request, object_id, from_field)
+        if found is not None:
+            # Its name stands in the head of the page.
+            told = read_event(found, clearance=principal_of(request).clearance)
+            found.actor_label, found.subject_label, found.data = told.actor_label, told.subject_label, told.data
+        return found
+
+    def actor(self, event: Any) -> str:
+        told = read_event(event, clearance=event.read_with)
+        return told.actor_label or f"{told.actor_kind} {told.actor_id}"
+
+    def subject(self, event: Any) -> str:
+        told = read_event(event, clearance=event.read_with)
+        return told.subject_label or f"{told.subject_type} {told.subject_id} ({told.in_place})"
+
+    def details(self, event: Any) -> str:
+        told = read_event(event, clearance=event.read_with)
+        return json.dumps(told.data, ensure_ascii=False, sort_keys=True) if told.is_whole else told.in_place
 
     def view_on_site(self, obj: AuditEvent) -> str:
         return reverse("governance:event", args=[obj.sequence])

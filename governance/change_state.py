@@ -12,7 +12,7 @@ from context.digests import digest_of
 from context.errors import Conflict, NotFound, NotPermitted, PreconditionFailed
 from context.models import Sensitivity, User
 from governance.audit import ledger
-from governance.audit.attempts import denials_recorded
+from governance.audit.attempts import denials_recorded, record_restricted_read
 from governance.models import Change, ChangeState, Edit
 from governance.permissions import may_author
 from governance.policies import Demand
@@ -134,6 +134,11 @@ def attempting(
         now=now,
         data=data,
     )
+
+
+def record_change_read(change: Change, principal: Principal, how: str, now: datetime) -> None:
+    """Record that the proposed text of a change with a restricted item is shown. Call it last."""
+    record_restricted_read(actor=principal, subject=subject_of(change), how=how, now=now, digest=change.digest or None)
 
 
 def _no_such_change(change_id: int) -> NotFound:

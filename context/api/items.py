@@ -10,6 +10,7 @@ from config.api.described import AS_OF, CURSOR, IF_NONE_MATCH, LIMIT, answers, w
 from config.api.pages import read_page
 from config.api.views import ApiView, json_response
 from context.reading import ItemFilters, items_in_force, read_item
+from context.restricted_reads import of_version, record_restricted
 from context.serializers.items import ItemPageSerializer, ItemSerializer, ItemSummarySerializer, render_item
 from context.serializers.people import SENSITIVITIES
 
@@ -66,4 +67,9 @@ class ItemView(ApiView):
     )
     def get(self, request: Request, domain: str, slug: str) -> HttpResponse:
         at = self.query.moment("as_of") or self.now
-        return self.cacheable(render_item(read_item(principal=self.principal, key=f"{domain}/{slug}", at=at)))
+        reading = read_item(principal=self.principal, key=f"{domain}/{slug}", at=at)
+        response = self.cacheable(render_item(reading))
+        if reading.version is not None:
+            shown = [of_version(reading.item, reading.version)]
+            record_restricted(principal=self.principal, texts=shown, how="api", now=self.now)
+        return response

@@ -11,6 +11,7 @@ from config.api.errors import InvalidParameter
 from config.api.rendering import rendered
 from config.api.views import ApiView, json_response
 from context.finding import find_passages
+from context.restricted_reads import TextRead, record_restricted
 from context.search import MOST_HITS
 from context.serializers.search import SearchAnswerSerializer
 
@@ -48,4 +49,10 @@ class SearchView(ApiView):
             kinds=self.query.texts("kind"),
             domains=self.query.texts("domain"),
         )
-        return json_response(rendered(SearchAnswerSerializer(answer)))
+        response = json_response(rendered(SearchAnswerSerializer(answer)))
+        shown = [
+            TextRead(key=hit.key, title=hit.title, sensitivity=hit.sensitivity, version=hit.version)
+            for hit in answer.hits
+        ]
+        record_restricted(principal=self.principal, texts=shown, how="search", now=self.now)
+        return response

@@ -12,6 +12,7 @@ from config.api.pages import read_page
 from config.api.rendering import rendered
 from config.api.views import ApiView, json_response
 from context.reading import compare_versions, read_version, versions_of
+from context.restricted_reads import of_version, record_restricted
 from context.serializers.versions import (
     ComparisonSerializer,
     VersionPageSerializer,
@@ -53,7 +54,10 @@ class VersionView(ApiView):
     )
     def get(self, request: Request, domain: str, slug: str, number: int) -> HttpResponse:
         reading = read_version(principal=self.principal, key=f"{domain}/{slug}", number=number)
-        return self.cacheable(rendered(VersionReadingSerializer(reading)))
+        response = self.cacheable(rendered(VersionReadingSerializer(reading)))
+        shown = [of_version(reading.item, reading.version)]
+        record_restricted(principal=self.principal, texts=shown, how="api", now=self.now)
+        return response
 
 
 class ComparisonView(ApiView):
@@ -75,7 +79,10 @@ class ComparisonView(ApiView):
         comparison = compare_versions(
             principal=self.principal, key=f"{domain}/{slug}", old=self._number("from"), new=self._number("to")
         )
-        return json_response(rendered(ComparisonSerializer(comparison)))
+        response = json_response(rendered(ComparisonSerializer(comparison)))
+        shown = [of_version(version.item, version) for version in (comparison.old, comparison.new)]
+        record_restricted(principal=self.principal, texts=shown, how="diff", now=self.now)
+        return response
 
     def _number(self, name: str) -> int:
         if not self.query.text(name):

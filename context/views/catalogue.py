@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 
 from context.catalogue import FACETS, SORTS, Facet, Filters, find_items, read_catalogue
 from context.models import User
+from context.restricted_reads import TextRead, record_restricted
 from context.views.pages import PageRequest, page
 
 PEOPLE_LISTED = 500
@@ -58,7 +59,14 @@ def catalogue(request: PageRequest) -> HttpResponse:
         "people": User.objects.filter(is_active=True).order_by("first_name", "username")[:PEOPLE_LISTED],
     }
     partial = request.htmx and not request.htmx.history_restore_request and request.htmx.target == "results"
-    return render(request, "context/_results.html" if partial else "context/catalogue.html", context)
+    response = render(request, "context/_results.html" if partial else "context/catalogue.html", context)
+    shown = [
+        TextRead(key=each.key, title=each.title, sensitivity=each.sensitivity)
+        for each in found.items
+        if each.pk in snippets
+    ]
+    record_restricted(principal=request.principal, texts=shown, how="search", now=now)
+    return response
 
 
 def _values(request: PageRequest, name: str) -> tuple[str, ...]:

@@ -16,6 +16,7 @@ from context.errors import NotFound
 from context.markdown import render as render_markdown
 from context.models import ContextItem, ContextVersion, Relation
 from context.reading import compare_versions, versions_of
+from context.restricted_reads import of_version, record_restricted
 from context.schema_controls import schema_of
 from context.states import with_state
 from context.term_links import DefinedTerm, link_terms
@@ -79,7 +80,10 @@ def diff(request: PageRequest, domain: str, slug: str) -> HttpResponse:
         "blocks": folded(compared.body.rows),
         "fields": named_changes(compared.fields, schema_of(subject.kind)),
     }
-    return render(request, "context/diff.html", context)
+    response = render(request, "context/diff.html", context)
+    shown = [of_version(subject, compared.old), of_version(subject, compared.new)]
+    record_restricted(principal=request.principal, texts=shown, how="diff", now=timezone.now())
+    return response
 
 
 def visible_item(request: PageRequest, key: str, now: datetime) -> ContextItem:
@@ -139,7 +143,10 @@ def _render_item(
         and permitted.filter(pk=subject.replaced_by_id).exists(),
         "panels": panels(settings.ITEM_PANELS, request, item=subject, now=now),
     }
-    return render(request, "context/item.html", context)
+    response = render(request, "context/item.html", context)
+    if shown is not None:
+        record_restricted(principal=principal, texts=[of_version(subject, shown)], how="page", now=now)
+    return response
 
 
 def _terms(request: PageRequest, subject: ContextItem) -> list[DefinedTerm]:

@@ -12,7 +12,7 @@ from config.api.entity_tags import check_if_match
 from config.api.rendering import rendered
 from config.api.views import ApiView, json_response
 from context.models import User
-from governance.change_state import get_change
+from governance.change_state import get_change, record_change_read
 from governance.models import Change
 from governance.reading import read_change
 from governance.serializers.changes import ChangeSerializer
@@ -43,6 +43,11 @@ class ChangeView(ApiView):
         change = read_change(principal=self.principal, change_id=change_id)
         body = rendered(ChangeSerializer(change))
         return json_response(body, status=status, etag=change.etag, location=address_of(change.pk))
+
+    def record_read(self, change_id: int) -> None:
+        """Record that the proposed texts were shown, where one is restricted. Call it once the answer is made."""
+        change = get_change(principal=self.principal, change_id=change_id)
+        record_change_read(change, self.principal, "change", self.now)
 
     def matched(self, change_id: int) -> int:
         """The row version that the caller's If-Match names; the domain checks it again under its lock."""

@@ -134,7 +134,9 @@ class ChangeDiffView(ChangeView):
         found = edits_of(principal=self.principal, change_id=change_id)
         page = read_page(found, request=self.http_request, parameters=self.query, by="id")
         compared = [rendered(EditComparisonSerializer(each)) for each in compare_edits(page.rows)]
-        return json_response({"results": compared, "next_cursor": page.next_cursor, "next": page.next})
+        response = json_response({"results": compared, "next_cursor": page.next_cursor, "next": page.next})
+        self.record_read(change_id)
+        return response
 
 
 class ChangeImpactView(ChangeView):

@@ -38,7 +38,9 @@ class EditListView(ChangeView):
     def get(self, request: Request, change_id: int) -> HttpResponse:
         found = edits_of(principal=self.principal, change_id=change_id)
         page = read_page(found, request=self.http_request, parameters=self.query, by="id")
-        return json_response(page.written_as(EditSerializer))
+        response = json_response(page.written_as(EditSerializer))
+        self.record_read(change_id)
+        return response
 
     @extend_schema(
         operation_id="add_edit",
@@ -64,7 +66,9 @@ class EditView(ChangeView):
     @extend_schema(operation_id="read_edit", summary="Read an edit", responses=answers(EditSerializer))
     def get(self, request: Request, change_id: int, domain: str, slug: str) -> HttpResponse:
         edit = read_edit(principal=self.principal, change_id=change_id, key=f"{domain}/{slug}")
-        return self.cacheable(rendered(EditSerializer(edit)))
+        response = self.cacheable(rendered(EditSerializer(edit)))
+        self.record_read(change_id)
+        return response
 
     @extend_schema(
         operation_id="put_edit",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from django.db import transaction
 from context.access import Principal
 from context.errors import DomainError, NotPermitted
 from context.models import Sensitivity
+from context.restricted_reads import TextRead
 from governance.audit import ledger
 from governance.models import AuditEvent
 
@@ -87,3 +88,20 @@ def record_restricted_read(
         return ledger.append(
             actor=actor, action="context.item.read", subject=subject, now=now, data={"how": how, **data}, after=digest
         )
+
+
+def record_texts_read(*, principal: Principal, texts: Sequence[TextRead], how: str, now: datetime) -> None:
+    """One event for the texts of one answer: about the item where it is one, else about the answer, naming the keys."""
+    keys = sorted({text.key for text in texts})
+    level = max(text.sensitivity for text in texts)
+    if len(keys) == 1:
+        first = texts[0]
+        subject = ledger.Subject(type="item", id=first.key, label=first.title, sensitivity=level)
+        versions = sorted({text.version for text in texts if text.version is not None})
+        data: dict[str, Any] = {"versions": versions} if versions else {}
+        record_restricted_read(
+            actor=principal, subject=subject, how=how, now=now, digest=texts[-1].digest or None, **data
+        )
+    else:
+        subject = ledger.Subject(type="answer", id=how, label=f"{len(keys)} restricted texts", sensitivity=level)
+        record_restricted_read(actor=principal, subject=subject, how=how, now=now, keys=keys)

@@ -21,7 +21,7 @@ from context.views.facts import facts_of
 from context.views.item import item_href
 from context.views.pages import PageRequest, page
 from governance import reviews
-from governance.change_state import get_change
+from governance.change_state import get_change, record_change_read
 from governance.emergencies import EMERGENCY_ROLES, ratification_progress
 from governance.impact import impact_of
 from governance.models import AuditEvent, Change, ChangeState, Decision, Edit, Operation
@@ -80,7 +80,10 @@ def change(request: PageRequest, number: int) -> HttpResponse:
         "may_ratify": _may_ratify(subject, request, editor=editor),
         "decisions": Decision,
     }
-    return render(request, "governance/change.html", context)
+    response = render(request, "governance/change.html", context)
+    if in_full:
+        record_change_read(subject, request.principal, "change", timezone.now())
+    return response
 
 
 @require_GET
@@ -93,7 +96,9 @@ def edit(request: PageRequest, number: int, edit_id: int) -> HttpResponse:
         raise NotFound("There is no such edit.")
     figures = figures_of([found], compare=True)[0]
     context = {"change": subject, "figures": figures, "detail": _details(request, [figures])[found.pk]}
-    return render(request, "governance/_edit.html" if request.htmx else "governance/edit_page.html", context)
+    response = render(request, "governance/_edit.html" if request.htmx else "governance/edit_page.html", context)
+    record_change_read(subject, request.principal, "change", timezone.now())
+    return response
 
 
 def _details(request: PageRequest, shown: Iterable[EditFigures]) -> dict[int, dict[str, Any]]:

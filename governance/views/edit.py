@@ -15,6 +15,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from context.errors import DomainError, NotFound, NotPermitted
 from context.markdown import render as render_markdown
 from context.models import ContextItem, ContextVersion, Domain, Kind, Sensitivity, User
+from context.restricted_reads import of_version, record_restricted
 from context.views.item import item_href, visible_item
 from context.views.pages import PageRequest, page
 from governance.changes import create_change, put_edit
@@ -338,7 +339,11 @@ def _show(
         "levels": [level for level in Sensitivity if level <= request.principal.clearance],
         "others": _other_drafts(request, item, form.change_id) if item is not None else [],
     }
-    return render(request, "governance/edit.html", context, status=status)
+    response = render(request, "governance/edit.html", context, status=status)
+    if item is not None and item.current_version is not None:
+        shown = [of_version(item, item.current_version)]
+        record_restricted(principal=request.principal, texts=shown, how="edit", now=timezone.now())
+    return response
 
 
 def _own_drafts(request: PageRequest) -> list[Change]:
