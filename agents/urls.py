@@ -15,6 +15,7 @@ urlpatterns = [
     path("agents/<slug:slug>/keys/", agents.make_key, name="make-key"),
     path("agents/<slug:slug>/keys/<slug:prefix>/rotate/", agents.renew_key, name="rotate-key"),
     path("agents/<slug:slug>/keys/<slug:prefix>/revoke/", agents.end_key, name="end-key"),
+    path("gaps/", agents.gaps, name="gaps"),
     path("contracts/", contracts.contracts, name="contracts"),
     path("contracts/<slug:slug>/", contracts.contract, name="contract"),
 ]

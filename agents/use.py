@@ -44,6 +44,15 @@ class FeltGap:
     last_at: datetime
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Skew:
+    """What an agent was last given under each of its contracts: how many texts, and how many have moved on since."""
+
+    texts: int
+    behind: int
+    served_at: datetime
+
+
 def visible_agents(principal: Principal) -> QuerySet[Agent]:
     """Those one owns; all for who administers or audits."""
     if principal.kind == "system" or principal.has_role("administrator") or principal.has_role("auditor"):
@@ -141,6 +150,31 @@ def felt_gaps(*, principal: Principal, since: datetime, limit: int = 5) -> list[
         )
         for place, count in times.most_common(limit)
     ]
+
+
+def skew_of(*, principal: Principal, agents: Sequence[Agent]) -> dict[int, Skew]:
+    """Which revision each agent was last given, by its id: what of that is no longer in force. Two queries."""
+    known = visible_agents(principal).filter(pk__in=[agent.pk for agent in agents])
+    latest = (
+        Receipt.objects.filter(agent__in=known)
+        .order_by("agent_id", "bundle__contract_version__contract_id", "-served_at")
+        .distinct("agent_id", "bundle__contract_version__contract_id")
+        .values_list("agent_id", "bundle__version_ids", "served_at")
+    )
+    held: dict[int, tuple[set[int], datetime]] = {}
+    for agent_id, version_ids, served_at in latest:
+        before = held.get(agent_id, (set(), served_at))
+        held[agent_id] = (before[0] | set(version_ids), max(before[1], served_at))
+    everything = {version_id for version_ids, _ in held.values() for version_id in version_ids}
+    current = set(
+        ContextItem.objects.filter(current_version_id__in=everything, retired_at__isnull=True).values_list(
+            "current_version_id", flat=True
+        )
+    )
+    return {
+        agent_id: Skew(texts=len(version_ids), behind=len(version_ids - current), served_at=served_at)
+        for agent_id, (version_ids, served_at) in held.items()
+    }
 
 
 def _current_contracts(principal: Principal) -> QuerySet[ContextContract]:

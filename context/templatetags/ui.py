@@ -123,7 +123,7 @@ def ago(value: datetime | None) -> SafeString | str:
         '<time datetime="{}" title="{}">{}</time>',
         local.isoformat(),
         local.strftime("%Y-%m-%d %H:%M:%S %Z"),
-        f"{span(abs(seconds))} ago" if seconds >= 0 else f"in {span(-seconds)}",
+        "just now" if 0 <= seconds < 60 else f"{span(seconds)} ago" if seconds >= 0 else f"in {span(-seconds)}",
     )
 
 

@@ -31,7 +31,8 @@ def audit(request: PageRequest) -> HttpResponse:
     found = events_of(principal=request.principal, filters=_filters(asked))
     before = _integer(request.GET.get("before"))
     rows = list((found.filter(sequence__lt=before) if before else found).order_by("-sequence")[: PAGE_SIZE + 1])
-    head = visible.order_by("-sequence").first()
+    last = visible.order_by("-sequence").first()
+    head = read_event(last, clearance=request.principal.clearance) if last is not None else None
     context = {
         "asked": asked,
         "filtered": any(asked.values()),

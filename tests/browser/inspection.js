@@ -37,6 +37,10 @@
   for (const id of new Set(ids.filter((id, i) => ids.indexOf(id) !== i))) found.push(`the id ${id} stands twice`);
   for (const element of document.querySelectorAll("[style], [onclick], script:not([src]), style")) found.push(`something inline: ${told(element)}`);
 
+  for (const panel of document.querySelectorAll(".panel, .diff, .figures")) {
+    if (visible(panel) && panel.scrollWidth > panel.clientWidth + 1) found.push(`something is cut off: ${told(panel)}`);
+  }
+
   // Contrast of every text against the ground it stands on: 4.5, or 3 where it is large.
   const numbers = (colour) => {
     const parts = colour.match(/[\d.]+(e-?\d+)?/g).map(Number);

@@ -73,6 +73,8 @@ PAGES = (
     ("/agents/", "owner"),
     ("/agents/", "outsider"),
     ("/agents/comparer/", "owner"),
+    ("/gaps/", "owner"),
+    ("/gaps/?days=7", "outsider"),
     ("/contracts/", "owner"),
     ("/contracts/review/", "owner"),
     ("/contracts/review/?try=1&agent=comparer&query=payment", "owner"),
