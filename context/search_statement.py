@@ -29,8 +29,9 @@ _COUNTED_FOR_READER = """
 _QUOTED = """ '''' || replace(replace(lexeme, '\\', '\\\\'), '''', '''''') || '''' """
 
 DISTANCE = "passage.embedding <=> %(vector)s::halfvec(384)"
-# Each word counts by its rarity, and more where it is said again: ts_rank of one word goes from 0.061 to 0.1.
-STRENGTH = "(SELECT sum(weight * ts_rank(passage.lexical, query)) FROM weighted)"
+# Each word counts by its rarity, and more where it is said again: ts_rank of one word goes from 0.061 to 0.1, and of
+# words joined by `|` it is their average, so words of like rarity are ranked in one call.
+STRENGTH = "(SELECT sum(weight * ts_rank(passage.lexical, query)) FROM alike)"
 STRONGEST = "0.1"
 
 
@@ -59,6 +60,9 @@ WITH size AS MATERIALIZED (
            ln(1 + (greatest(size.passages, word.passages) - word.passages + 0.5) / (word.passages + 0.5)) AS weight,
            row_number() OVER rarest AS place, sum(word.passages) OVER rarest AS reach
     FROM word, size WINDOW rarest AS (ORDER BY word.passages, word.lexeme)
+), alike AS MATERIALIZED (
+    SELECT string_agg(query::text, ' | ')::tsquery AS query, sum(weight) AS weight
+    FROM weighted GROUP BY round(2 * weight)
 ), asked AS MATERIALIZED (
     SELECT string_agg(query::text, ' | ') FILTER (WHERE place <= 2 OR reach <= {WORD_REACH})::tsquery AS query
     FROM weighted
