@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+import threading
 from datetime import timedelta
 
-from django.db import connection
+from django.db import connection, connections
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
@@ -299,3 +300,30 @@ def test_verify_items__owner_confirms__all_or_none(cast: Cast, callers: Callers)
     assert_problem(callers.outsider.post(verify, {"keys": ["legal/cap"]}), 403)
     for keys in ([], "legal/cap", [5], None, ["a" * 201], ["legal/cap"] * 501):
         assert_problem(callers.owner.post(verify, {"keys": keys}), 422)
+
+
+def test_edit__two_at_once_from_the_same_copy__one_is_written_and_the_other_told(
+    committed_db: None, cast: Cast, callers: Callers
+) -> None:
+    path = f"{CHANGES}{start(callers.author, POLICY)['id']}/"
+    etag = callers.author.get(path)["ETag"]
+    authorization = callers.author.authorization
+    gate = threading.Barrier(4)
+    statuses = []
+
+    def write(number: int) -> None:
+        try:
+            gate.wait()
+            body = {"op": "create", "kind": "policy", "domain": "legal", "title": f"By {number}"}
+            response = Caller(authorization).put(f"{path}edits/legal/liability/", body, If_Match=etag)
+            statuses.append(response.status_code)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(statuses) == [200, 412, 412, 412]
+    assert Change.objects.get().row_version == 2
