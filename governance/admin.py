@@ -56,6 +56,8 @@ class AuditedAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
         linked = [field.name for field in form.instance._meta.many_to_many if field.name in form.changed_data]
         rows = [formset for formset in formsets if formset.has_changed()]
         if not linked and not rows:
+            # Writes nothing, but leaves the formsets as the page afterwards expects them.
+            super().save_related(request, form, formsets, change)
             return
         said: dict[str, Any] = {name: sorted(map(str, form.cleaned_data[name])) for name in linked}
 
@@ -271,7 +273,9 @@ class AuditEventAdmin(ReadOnlyAdmin):
     readonly_fields = ("actor", "subject", "details")
 
     def get_queryset(self, request: HttpRequest) -> models.QuerySet[Any]:
-        return super().get_queryset(request).annotate(read_with=models.Value(principal_of(request).clearance))
+        clearance = models.Value(principal_of(request).clearance)
+        found: models.QuerySet[Any] = super().get_queryset(request).annotate(read_with=clearance)
+        return found
 
     def get_search_results(
         self, request: HttpRequest, queryset: models.QuerySet[Any], search_term: str

@@ -37,6 +37,8 @@ class AuditView(ApiView):
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        if not hasattr(self, str(request.method).lower()):
+            return  # a method there is not is refused as such, to anyone
         with denials_recorded(actor=self.principal, action="governance.audit", subject=lambda: LEDGER, now=self.now):
             require_auditor(self.principal)
 
@@ -64,7 +66,7 @@ class EventListView(AuditView):
     def get(self, request: Request) -> HttpResponse:
         found = events_of(principal=self.principal, filters=self.filters())
         page = read_page(found, request=self.http_request, parameters=self.query, by="-sequence")
-        told = [read_event(event, clearance=self.principal.clearance) for event in page.rows]
+        told: Any = [read_event(event, clearance=self.principal.clearance) for event in page.rows]
         return json_response(
             {
                 "results": AuditEventSerializer(told, many=True).data,

@@ -173,7 +173,7 @@ def test_admin__agent_saved__goes_through_its_own_function(client: Client, cast:
     agent = Agent.objects.get(slug="reader")
     answer = client.post(reverse("admin:agents_agent_change", args=[agent.pk]), {**form, "clearance": "3"}, follow=True)
     assert "clearance above your own" in answer.content.decode()
-    assert events() == [*before, "agents.agent.registered"]
+    assert events() == [*before, "agents.agent.registered", "agents.agent.save.denied"]
 
 
 def test_admin__contract_saved__makes_its_next_version(client: Client, cast: Cast) -> None:
@@ -199,3 +199,91 @@ def test_admin__contract_saved__makes_its_next_version(client: Client, cast: Cas
     assert made.current_version is not None
     assert (made.current_version.number, made.current_version.token_budget) == (2, 3000)
     assert events() == ["agents.contract.created", "agents.contract.changed"]
+
+
+def person_form(person: User, **more: Any) -> dict[str, Any]:
+    return {
+        "username": person.username,
+        "first_name": person.first_name,
+        "last_name": person.last_name,
+        "email": person.email,
+        "clearance": person.clearance,
+        "is_active": "on",
+        "role_grants-TOTAL_FORMS": "0",
+        "role_grants-INITIAL_FORMS": "0",
+        **more,
+    }
+
+
+def test_admin__person_unticked__leaves_as_people_leave(client: Client, cast: Cast) -> None:
+    publish(cast, creation("legal/liability", body="Capped.", owner="author"))
+    before = events()
+    form = person_form(cast.author, is_active="", why_they_leave="Moved on", **held(cast.author))
+    assert client.post(reverse("admin:context_user_change", args=[cast.author.pk]), form).status_code == 302
+    cast.author.refresh_from_db()
+    assert not cast.author.is_active
+    assert events()[len(before) :] == ["context.person.deactivated", "governance.finding.opened"]
+    event = AuditEvent.objects.get(action="context.person.deactivated")
+    assert (event.data["reason"], event.actor_id) == ("Moved on", cast.admin.pk)
+    assert event.data["client"] == "127.0.0.1"
+
+
+def held(person: User) -> dict[str, Any]:
+    """The roles that a person has, as the form sends them back."""
+    grants = list(RoleGrant.objects.filter(user=person).order_by("pk"))
+    sent: dict[str, Any] = {"role_grants-TOTAL_FORMS": len(grants), "role_grants-INITIAL_FORMS": len(grants)}
+    for number, grant in enumerate(grants):
+        sent[f"role_grants-{number}-id"] = grant.pk
+        sent[f"role_grants-{number}-user"] = person.pk
+        sent[f"role_grants-{number}-role"] = grant.role
+        sent[f"role_grants-{number}-domain"] = grant.domain_id or ""
+    return sent
+
+
+def test_admin__somebody_unticks_themselves__is_refused_in_words(client: Client, cast: Cast) -> None:
+    form = person_form(cast.admin, is_active="", is_staff="on", is_superuser="on", **held(cast.admin))
+    answer = client.post(reverse("admin:context_user_change", args=[cast.admin.pk]), form, follow=True)
+    assert "You cannot deactivate yourself" in answer.content.decode()
+    cast.admin.refresh_from_db()
+    assert cast.admin.is_active
+    assert events() == []
+
+
+def test_admin__superuser_without_the_role_unticks_somebody__refused_and_recorded(client: Client, cast: Cast) -> None:
+    RoleGrant.objects.filter(user=cast.admin).delete()
+    form = person_form(cast.author, is_active="", **held(cast.author))
+    answer = client.post(reverse("admin:context_user_change", args=[cast.author.pk]), form, follow=True)
+    assert "People are deactivated by administrators" in answer.content.decode()
+    cast.author.refresh_from_db()
+    assert cast.author.is_active
+    assert events() == ["context.user.save.denied"]
+
+
+def test_admin__group_membership__is_one_event_that_names_it(client: Client, cast: Cast) -> None:
+    form = person_form(cast.outsider, groups=[cast.counsel.pk])
+    address = reverse("admin:context_user_change", args=[cast.outsider.pk])
+    assert client.post(address, form).status_code == 302
+    assert list(cast.outsider.groups.all()) == [cast.counsel]
+    assert events() == ["context.user.linked"]
+    assert AuditEvent.objects.get().data["links"] == {"groups": ["counsel"]}
+    client.post(address, form)
+    assert events() == ["context.user.linked"]
+    client.post(address, person_form(cast.outsider))
+    assert events() == ["context.user.linked"] * 2
+
+
+def test_admin__ledger__shows_and_finds_nothing_above_the_clearance(client: Client, cast: Cast) -> None:
+    User.objects.filter(pk__in=[cast.author.pk, cast.reviewer.pk]).update(clearance=3)
+    cast.author.refresh_from_db()
+    cast.reviewer.refresh_from_db()
+    publish(cast, creation("legal/merger", title="Merger with Umbrella", sensitivity="restricted"))
+    ledger = reverse("admin:governance_auditevent_changelist")
+    listed = client.get(ledger).content.decode()
+    assert "Umbrella" not in listed
+    assert "above your clearance" in listed
+    assert "above your clearance" not in client.get(ledger + "?q=umbrella").content.decode()
+    for event in AuditEvent.objects.filter(sensitivity=3):
+        page = client.get(reverse("admin:governance_auditevent_change", args=[event.pk])).content.decode()
+        assert "Umbrella" not in page
+    User.objects.filter(pk=cast.admin.pk).update(clearance=3)
+    assert "Umbrella" in client.get(ledger + "?q=umbrella").content.decode()
