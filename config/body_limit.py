@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
 
 from config.api.errors import BodyTooLarge
 from config.api.problems import problem_response
@@ -21,6 +22,8 @@ class BodyLimitMiddleware:
         announced = request.META.get("CONTENT_LENGTH") or "0"
         size = int(announced) if announced.isdecimal() else 0
         if size > settings.BODY_LIMIT_BYTES:
+            if "text/html" in request.headers.get("Accept", "") and not request.path_info.startswith("/api/"):
+                return render(request, "413.html", status=413)
             return problem_response(
                 BodyTooLarge(
                     f"The body has {size} bytes; at most {settings.BODY_LIMIT_BYTES} are accepted.",

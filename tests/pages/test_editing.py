@@ -13,7 +13,7 @@ from context.kinds import built_in_kinds, violations
 from context.models import ContextItem, Kind
 from governance.forms.schema_fields import FormField, build_fields, read_data, without_blanks
 from governance.models import AuditEvent, Change, ChangeState
-from tests.cast import Cast, creation, publish
+from tests.cast import Cast, creation, publish, revision
 
 EXAMPLES: dict[str, dict[str, Any]] = {
     "term": {"definition": "Who sells to us.", "aliases": ["vendor", "supplier of goods"], "abbreviation": "S"},
@@ -161,3 +161,15 @@ def test_edit__hostile_text__is_refused_or_stored_as_text_and_never_run(author: 
     answer = author.post(reverse("governance:new-item"), raw, follow=True)
     assert answer.status_code < 500
     assert "<script>alert(1)" not in answer.content.decode()
+
+
+def test_revert__from_the_page_of_an_old_version__drafts_the_way_back(author: Client, cast: Cast) -> None:
+    publish(cast, creation("legal/payment-terms", title="Payment terms", body="Within 30 days.", owner="author"))
+    publish(cast, revision("legal/payment-terms", body="Within 45 days."))
+    page = author.get(reverse("context:version", args=["legal", "payment-terms", 1])).content.decode()
+    address = reverse("governance:revert-item", args=["legal", "payment-terms", 1])
+    assert address in page
+    author.post(address)
+    change = Change.objects.latest("pk")
+    assert change.edits.get().payload["body"] == "Within 30 days."
+    assert change.state == ChangeState.DRAFT

@@ -138,3 +138,12 @@ def test_redirects__to_another_site__are_not_followed(hidden: Cast) -> None:
     for name, sent in (("governance:verify-items", {"key": "legal/open"}), ("context:theme", {"theme": "dark"})):
         answer = client.post(reverse(name), {**sent, "next": "https://elsewhere.example/"})
         assert answer["Location"] == "/"
+
+
+def test_form__larger_than_a_form_may_be__is_refused_on_a_page_that_says_so(cast: Cast, settings: Any) -> None:
+    settings.BODY_LIMIT_BYTES = 1024
+    answer = signed_in(cast.author).post(
+        reverse("governance:new-item"), {"body": "x" * 2000}, headers={"Accept": "text/html,application/xhtml+xml"}
+    )
+    assert answer.status_code == 413
+    assert "That is too large" in answer.content.decode()
