@@ -101,11 +101,11 @@ def edit_differences(edit: Edit) -> list[FieldDifference]:
 
 
 def base_state(edit: Edit) -> Payload | None:
-    """The payload of the version the edit was made on; None for a creation."""
+    """The payload of the version the edit was made on; None for a creation, or where that text is not the reader's."""
     if edit.item is None or edit.base_version is None:
         return None
-    version = ContextVersion.objects.get(item=edit.item, number=edit.base_version)
-    return state_of(edit.item, version)
+    version = ContextVersion.objects.filter(item=edit.item, number=edit.base_version).first()
+    return state_of(edit.item, version) if version is not None else None
 
 
 def check_bases(edits: Sequence[Edit]) -> None:

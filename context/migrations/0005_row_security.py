@@ -34,9 +34,25 @@ OF_ITEM = f"""
     {READER} = 'system'
     OR EXISTS (SELECT FROM context_contextitem item WHERE item.id = {{table}}.item_id)
 """
+# An item that was opened up does not open its older texts with it: a version is judged as it was approved, too.
+VERSION = f"""
+    {READER} = 'system'
+    OR (
+        EXISTS (SELECT FROM context_contextitem item WHERE item.id = context_contextversion.item_id)
+        AND (CASE metadata ->> 'sensitivity'
+             WHEN 'public' THEN 0 WHEN 'internal' THEN 1 WHEN 'confidential' THEN 2 ELSE 3 END) <= {CLEARANCE}
+        AND (
+            coalesce(metadata -> 'audiences', '[]') = '[]'
+            OR EXISTS (SELECT FROM auth_group named
+                       WHERE named.id = ANY ({GROUPS}) AND metadata -> 'audiences' ? named.name)
+            OR EXISTS (SELECT FROM context_user person WHERE person.id = {PERSON}
+                       AND (person.username = metadata ->> 'owner' OR metadata -> 'stewards' ? person.username))
+        )
+    )
+"""
 TABLES = {
     "context_contextitem": ITEM,
-    "context_contextversion": OF_ITEM.format(table="context_contextversion"),
+    "context_contextversion": VERSION,
     "context_passage": OF_ITEM.format(table="context_passage"),
 }
 

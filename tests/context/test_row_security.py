@@ -14,7 +14,7 @@ from context.errors import NotPermitted
 from context.models import ContextItem, ContextVersion, Domain, Passage, Sensitivity, User
 from context.row_security import reading_as, reading_as_system
 from governance.personal_tokens import issue_token
-from tests.cast import Cast, creation, publish
+from tests.cast import Cast, creation, publish, revision
 
 TABLES = (ContextItem, ContextVersion, Passage)
 
@@ -40,6 +40,14 @@ def world(cast: Cast) -> list[Principal]:
         for number in range(40)
     ]
     publish(cast, *edits)
+    # Some are opened up, others closed, later on: their older texts stay as they were.
+    publish(
+        cast,
+        *[
+            revision(edit.key, sensitivity=chance.choice(Sensitivity.labels), audiences=[], body="Said anew.")
+            for edit in edits[::3]
+        ],
+    )
     people = [principal_for(User.objects.get(pk=person.pk)) for person in User.objects.all()]
     agents = [
         Principal(
