@@ -16,11 +16,6 @@ from context.access import Principal, principal_for
 from context.models import ContextItem, ContextVersion, User
 from context.restricted_reads import of_version, record_restricted
 
-admin.site.site_header = "Plumbline configuration"
-admin.site.site_title = "Plumbline"
-admin.site.index_title = "Configuration"
-admin.site.site_url = "/"
-
 
 def principal_of(request: HttpRequest) -> Principal:
     """Who looks: being a superuser opens the configuration, never a text."""

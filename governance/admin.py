@@ -208,6 +208,8 @@ class PersonAdmin(KeptAdmin, UserAdmin):  # type: ignore[type-arg]
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Letting somebody go is more than a column: their texts fall to others, so it has a function of its own."""
         leaves = change and "is_active" in form.changed_data and not obj.is_active
+        if "why_they_leave" in form.changed_data:
+            form.changed_data.remove("why_they_leave")
         if leaves:
             obj.is_active = True
             form.changed_data.remove("is_active")

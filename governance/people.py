@@ -18,6 +18,7 @@ from context.digests import check_storable
 from context.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from context.models import ContextItem, Domain, Sensitivity, User
 from context.ownership import read_answering
+from context.row_security import reading_as_system
 from governance.audit import ledger
 from governance.audit.attempts import denials_recorded
 from governance.drift.findings import Sighting, open_finding, resolve_finding
@@ -91,9 +92,11 @@ def report_departed(*, people: Sequence[User], now: datetime, actor: Principal =
     if not people:
         return []
     left: dict[tuple[int, int], list[tuple[str, int]]] = defaultdict(list)
-    rows = ContextItem.objects.filter(owner__in=people).not_retired().order_by("key")
-    for owner_id, domain_id, key, level in rows.values_list("owner_id", "domain_id", "key", "sensitivity"):
-        left[owner_id or 0, domain_id].append((key, level))
+    # What they owned above the reach of whoever lets them go is left behind as well.
+    with reading_as_system():
+        rows = ContextItem.objects.filter(owner__in=people).not_retired().order_by("key")
+        for owner_id, domain_id, key, level in rows.values_list("owner_id", "domain_id", "key", "sensitivity"):
+            left[owner_id or 0, domain_id].append((key, level))
     domains = {domain.pk: domain for domain in Domain.objects.all()}
     for domain in domains.values():
         if domain.owner_id in {person.pk for person in people}:

@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib import admin
+from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
 from agents.models import Agent, ContextContract
 from context.models import Domain, RoleGrant, User
-from governance.models import ApprovalPolicy, AuditEvent
+from governance.models import ApprovalPolicy, AuditEvent, Finding
 from tests.agents.conftest import contract, give
 from tests.cast import Cast, creation, publish
 
@@ -287,3 +288,19 @@ def test_admin__ledger__shows_and_finds_nothing_above_the_clearance(client: Clie
         assert "Umbrella" not in page
     User.objects.filter(pk=cast.admin.pk).update(clearance=3)
     assert "Umbrella" in client.get(ledger + "?q=umbrella").content.decode()
+
+
+def test_admin__connection_of_nobody__shows_what_the_person_may_read(client: Client, cast: Cast, settings: Any) -> None:
+    publish(cast, creation("legal/liability", title="Liability", owner="author"), creation("sales/offers"))
+    publish(cast, creation("legal/board", title="Minutes of the board", sensitivity="confidential", owner="author"))
+    User.objects.filter(pk=cast.admin.pk).update(clearance=1)
+    settings.DATABASE_READER = "nobody"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('plumbline.reader', 'nobody', true)")
+    listed = client.get(reverse("admin:context_contextitem_changelist")).content.decode()
+    assert "Liability" in listed
+    assert "Minutes of the board" not in listed
+    form = person_form(cast.author, is_active="", **held(cast.author))
+    assert client.post(reverse("admin:context_user_change", args=[cast.author.pk]), form).status_code == 302
+    # Also what the administrator may not read has to find somebody who answers for it.
+    assert Finding.objects.get().evidence["texts"] == 2
