@@ -205,7 +205,7 @@ def test_catalogue__typing__narrows_the_results_without_leaving_the_page(visit: 
     author.page.locator("#results", has_text="“paym”").wait_for()
     assert author.page.locator("[data-rows] .row-title").first.inner_text() == "Payment terms"
     assert "q=paym" in author.page.url
-    author.page.get_by_role("checkbox", name="Terms").check()
+    author.page.locator("input[name=kind][value=term]").check()
     author.page.locator("#results", has_text="within these filters").wait_for()
     author.page.go_back()
     author.page.locator(".shell").wait_for()
