@@ -27,7 +27,7 @@ ALLOWED_HOSTS = env.words("ALLOWED_HOSTS", ("127.0.0.1", "localhost", "[::1]", "
 CSRF_TRUSTED_ORIGINS = env.words("CSRF_TRUSTED_ORIGINS")
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "config.apps.ConfigurationSiteConfig",
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",
@@ -92,6 +92,8 @@ if _POOL_SIZE:
 # The vector index goes on looking where access filters took away what it found first (context/search.py); a name
 # that is mistyped in one letter is still suggested (context/suggestions.py).
 _SEARCH_OPTIONS = "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100 -c pg_trgm.word_similarity_threshold=0.45"
+# Starting parallel workers costs a short query more than they save it, and many readers have the cores busy anyway.
+_SEARCH_OPTIONS += " -c max_parallel_workers_per_gather=0"
 # Who reads until a connection says who (context/row_security.py): config/wsgi.py makes it nobody, who sees nothing.
 DATABASE_READER = env.text("DATABASE_READER", "system")
 DATABASES["default"]["OPTIONS"].setdefault("options", f"{_SEARCH_OPTIONS} -c plumbline.reader={DATABASE_READER}")

@@ -92,6 +92,17 @@ def make_extensions(connection: psycopg.Connection) -> None:
         )
     for name in EXTENSIONS:
         connection.execute(sql.SQL("CREATE EXTENSION IF NOT EXISTS {}").format(sql.Identifier(name)))
+    _let_policies_use_the_index_of_words(connection)
+
+
+def _let_policies_use_the_index_of_words(connection: psycopg.Connection) -> None:
+    """Say that matching words tells nothing about rows it does not return, which only a superuser may say.
+
+    Without it PostgreSQL judges row-level security before the index of words, reading every passage for a search:
+    three times as long at four thousand passages, and the same answer.
+    """
+    with contextlib.suppress(psycopg.errors.InsufficientPrivilege), connection.transaction():
+        connection.execute("ALTER FUNCTION pg_catalog.ts_match_vq(tsvector, tsquery) LEAKPROOF")
 
 
 def furnish_given_database(owner_url: str) -> None:
