@@ -146,10 +146,12 @@ def test_split__pathological_text__stays_small_and_quick(body):
 
 
 BLOCKS = st.sampled_from(
-    ["# Top", "## Second", "### Third", "###### Sixth", "Setext\n---", "A short line.", PARAGRAPH, "<div>html</div>"]
-    + ["- item one\n- item two", "1. first\n2. second", "> quoted words", "```\ncode here\n```", "---"]
-    + ["| a | b |\n|---|---|\n| cell | other |", "[reference]: https://example.org", "[^note]: footnote words"]
-    + ["    indented code"]
+    [
+        *("# Top", "## Second", "### Third", "###### Sixth", "Setext\n---", "A short line.", PARAGRAPH, "---"),
+        *("- item one\n- item two", "1. first\n2. second", "> quoted words", "```\ncode here\n```", "<div>html</div>"),
+        *("| a | b |\n|---|---|\n| cell | other |", "[reference]: https://example.org", "[^note]: footnote words"),
+        "    indented code",
+    ]
 )
 
 
