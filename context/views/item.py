@@ -34,7 +34,7 @@ def item(request: PageRequest, domain: str, slug: str) -> HttpResponse:
     """What is in force, may I rely on it, who uses it? With `?as_of=` what was, on that day."""
     now = timezone.now()
     subject = visible_item(request, f"{domain}/{slug}", now)
-    versions = list(subject.versions.visible_to(request.principal).order_by("-number"))
+    versions = list(versions_of(principal=request.principal, key=subject.key))
     asked = request.GET.get("as_of", "")
     moment = _moment(request.GET, now)
     if asked:
@@ -50,7 +50,7 @@ def version(request: PageRequest, domain: str, slug: str, number: int) -> HttpRe
     """One version as it was approved."""
     now = timezone.now()
     subject = visible_item(request, f"{domain}/{slug}", now)
-    versions = list(subject.versions.visible_to(request.principal).order_by("-number"))
+    versions = list(versions_of(principal=request.principal, key=subject.key))
     shown = next((each for each in versions if each.number == number), None)
     if shown is None:
         raise NotFound("There is no such version.")
@@ -118,6 +118,8 @@ def _render_item(
     by_number: bool = False,
 ) -> HttpResponse:
     principal = request.principal
+    # The list of versions comes without their texts; the one that is shown is read whole.
+    shown = ContextVersion.objects.get(pk=shown.pk) if shown is not None else None
     in_force = next((each for each in versions if _in_force(each, now)), None)
     rendered = render_markdown(shown.body, item_href=item_href) if shown else ""
     permitted = ContextItem.objects.visible_to(principal)
@@ -152,11 +154,11 @@ def _render_item(
 def _terms(request: PageRequest, subject: ContextItem) -> list[DefinedTerm]:
     """Every term in force that the person may see. One query."""
     terms = (
-        ContextItem.objects.visible_to(request.principal)
-        .not_retired()
-        .filter(kind__slug="term", current_version__isnull=False)
-        .exclude(pk=subject.pk)
-        .values_list("key", "title", "current_version__data")
+        ContextVersion.objects.visible_to(request.principal)
+        .in_force(timezone.now())
+        .filter(item__kind__slug="term")
+        .exclude(item=subject)
+        .values_list("item__key", "title", "data")
     )
     return [
         DefinedTerm(

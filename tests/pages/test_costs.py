@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from governance.changes import submit_change
 from tests.agents.conftest import contract, give
-from tests.cast import Cast, creation, propose, publish
+from tests.cast import Cast, creation, propose, publish, revision
 
 # The most queries a page may take, whoever looks: measured, and a little room.
 MOST = {
@@ -68,3 +68,12 @@ def test_change__six_and_sixty_edits__take_as_many_queries(cast: Cast) -> None:
         submit_change(actor=cast.author, change_id=change.pk, now=timezone.now())
         counts.append(queries(cast.reviewer, f"/changes/{change.pk}/"))
     assert counts[1] <= counts[0]
+
+
+def test_item__many_versions_and_relations__take_as_many_queries(cast: Cast) -> None:
+    publish(cast, *[creation(f"legal/other-{n}") for n in range(12)], creation("legal/one", body="Version 1."))
+    few = queries(cast.author, "/items/legal/one/")
+    for number in range(2, 6):
+        related = [{"type": "related", "key": f"legal/other-{n}"} for n in range(3 * number - 4)]
+        publish(cast, revision("legal/one", body=f"Version {number}.", relations=related))
+    assert queries(cast.author, "/items/legal/one/") <= few
