@@ -18,7 +18,8 @@ import psutil
 # Every child carries its home in this variable: the proof, for a later supervisor, that a process is ours.
 MARK = "PLUMBLINE_SUPERVISED_IN"
 _SET_PARENT_DEATH_SIGNAL = 1
-_LIBC = ctypes.CDLL(None, use_errno=True) if sys.platform == "linux" else None
+# Looked up here, because between fork and exec a child should need no lock that another thread might hold.
+_PRCTL = ctypes.CDLL(None, use_errno=True).prctl if sys.platform == "linux" else None
 
 
 @dataclass(frozen=True)
@@ -35,9 +36,9 @@ def dying_with_parent(parent_death_signal: int) -> Callable[[], None]:
     parent = os.getpid()
 
     def arm() -> None:
-        if _LIBC is None:
+        if _PRCTL is None:
             return
-        _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, int(parent_death_signal), 0, 0, 0)
+        _PRCTL(_SET_PARENT_DEATH_SIGNAL, int(parent_death_signal), 0, 0, 0)
         if os.getppid() != parent:  # the parent died before the request
             os._exit(1)
 
