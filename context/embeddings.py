@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import re
 import threading
@@ -119,8 +120,13 @@ def _encode_query(reference: str, text: str) -> Vectors:
 
 
 def _forget_after_fork() -> None:
-    """A session's threads do not survive a fork: a child loads its own when it first needs one."""
+    """A session's threads do not survive a fork: a child loads its own when it first needs one.
+
+    The inherited ones are kept for ever, because ending them would wait for the threads that are not there.
+    """
     global _loading
+    for encoder in _encoders.values():
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(encoder))
     _encoders.clear()
     _loading = threading.Lock()
 

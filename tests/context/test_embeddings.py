@@ -139,6 +139,25 @@ def test_encode__in_a_fresh_process__imports_no_torch():
     assert done.returncode == 0, done.stderr
 
 
+def test_encode__in_a_forked_child__neither_waits_for_ever_nor_is_inherited(real_model):
+    script = (
+        "import os, django; django.setup()\n"
+        "from context import embeddings\n"
+        "before = embeddings.encode(['a question'])\n"
+        "child = os.fork()\n"
+        "if child == 0:\n"
+        "    assert not embeddings._encoders\n"
+        "    assert abs(embeddings.encode(['a question']) - before).max() < 1e-5\n"
+        "    os._exit(0)\n"
+        "raise SystemExit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))\n"
+    )
+    environment = {**os.environ, "EMBEDDING_THREADS": "2", "DJANGO_SETTINGS_MODULE": "config.settings"}
+    ended = subprocess.run(
+        [sys.executable, "-c", script], env=environment, timeout=60, capture_output=True, check=False
+    )
+    assert ended.returncode == 0, ended.stderr.decode()[-500:]
+
+
 def test_encode_query__same_question__is_computed_once(settings, monkeypatch):
     calls = []
     encode = embeddings.encode
