@@ -1,0 +1,266 @@
+"""The permission matrix, declared: what each persona gets at each address."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+# What an answer may be. Numbers are statuses; words are redirects, which are told apart by where they lead and what
+# the ledger says: SIGN_IN; REFUSED in words on the page it came from, nothing done; DONE, with an event; MOVED on,
+# nothing done and nothing refused; GONE, the admin's way of saying that there is no such row.
+SIGN_IN, REFUSED, DONE, MOVED, GONE = "sign in", "refused", "done", "moved", "gone"
+Outcome = int | str
+DENIALS = {SIGN_IN, REFUSED, GONE}
+
+
+def is_denial(outcome: Outcome) -> bool:
+    return outcome in DENIALS or (isinstance(outcome, int) and outcome >= 400)
+
+
+Nine = tuple[Outcome, ...]  # in the order of PERSONAS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One address and method. `own` and `other` say what those get who may see the thing named, in each domain.
+
+    `of` is what it names: nothing, an item, or a change; who may not see that gets `hidden`, and the same where there
+    is no such thing.
+    """
+
+    pattern: str
+    path: str
+    method: str = "GET"
+    of: str = ""
+    own: Nine
+    other: Nine | None = None
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+    hidden: Outcome = 404
+
+
+def page(pattern: str, path: str, own: Nine, other: Nine | None = None, **more: Any) -> Row:
+    return Row(pattern=pattern, path="/" + path, own=own, other=other, **more)
+
+
+def post(pattern: str, path: str, own: Nine, other: Nine | None = None, body: Any = None, **more: Any) -> Row:
+    return Row(pattern=pattern, path="/" + path, own=own, other=other, method="POST", body=body or {}, **more)
+
+
+def api(method: str, pattern: str, own: Nine, other: Nine | None = None, body: Any = None, **more: Any) -> Row:
+    path = more.pop("path", pattern)
+    return Row(
+        pattern="api/v1/" + pattern, path="/api/v1/" + path, method=method, own=own, other=other, body=body, **more
+    )
+
+
+def nine(anonymous: Outcome, everybody: Outcome, agent: Outcome, **exceptions: Outcome) -> Nine:
+    """`everybody` signed in gets one thing, but for the exceptions named."""
+    people = ("outsider", "reader", "author", "reviewer", "owner", "auditor", "administrator")
+    return (anonymous, *(exceptions.get(name, everybody) for name in people), agent)
+
+
+def people(everybody: Outcome, **exceptions: Outcome) -> Nine:
+    """A page: whoever has no session, agents too, is led to the sign-in."""
+    return nine(SIGN_IN, everybody, SIGN_IN, **exceptions)
+
+
+def callers(everybody: Outcome, agent: Outcome = 403, **exceptions: Outcome) -> Nine:
+    """The API: a credential is asked for; agents only where the address is open to them."""
+    return nine(401, everybody, agent, **exceptions)
+
+
+AUDITORS = {"auditor": 200, "administrator": 200}
+EDITORS = {"author": DONE, "owner": DONE, "administrator": DONE}
+IT, C = "items/<slug:domain>/<slug:slug>/", "changes/<int:number>/"
+AI = "context/items/<slug:domain>/<slug:slug>/"
+AC = "changes/<int:change_id>/"
+MATCH = {"If-Match": "{etag}"}
+NEW = {"title": "A title", "reason": "A reason"}
+EDIT = {"op": "revise", "key": "{key}", "body": "Another text."}
+
+ROWS: list[Row] = [
+    # The edge
+    page("healthz", "healthz", (200,) * 9),
+    page("readyz", "readyz", (200,) * 9),
+    page("favicon.ico", "favicon.ico", (MOVED,) * 9),
+    page("sign-in/", "sign-in/", nine(200, MOVED, 200)),
+    page("sign-out/", "sign-out/", (405,) * 9),
+    post("theme/", "theme/", (MOVED,) * 9, {"theme": "dark"}),
+    page("api/^(?P<rest>.*)$", "api/nothing/", (404,) * 9),
+    # Pages of nothing in particular
+    page("", "", people(200)),
+    page("profile/", "profile/", people(200)),
+    post("profile/tokens/", "profile/tokens/", people(200), {"name": "mine"}),
+    post("profile/tokens/<int:token_id>/revoke/", "profile/tokens/{token}/revoke/", people(404, owner=DONE)),
+    post("profile/absence/", "profile/absence/", people(REFUSED), {"to": "nobody"}),
+    post(
+        "profile/absence/<int:delegation_id>/end/",
+        "profile/absence/{delegation}/end/",
+        people(404, owner=DONE, reviewer=DONE, administrator=DONE),
+    ),
+    post("items/autosave/", "items/autosave/", people(200), {"autosave_subject": "new/policy"}),
+    post("items/autosave/forget/", "items/autosave/forget/", people(MOVED), {"subject": "new/policy"}),
+    page("items/new/", "items/new/?kind=policy", people(403, author=200, owner=200, administrator=200)),
+    post("items/preview/", "items/preview/", people(200), {"body": "Some text."}),
+    page("items/keys/", "items/keys/?q=text", people(200)),
+    page("changes/", "changes/", people(200)),
+    page("inbox/", "inbox/", people(200)),
+    page("findings/", "findings/", people(200)),
+    page("policies/", "policies/", people(200)),
+    page("items/", "items/?q=text", people(200)),
+    page("domains/", "domains/", people(200)),
+    page("domains/<slug:slug>/", "domains/legal/", people(200)),
+    page("agents/", "agents/", people(200)),
+    page("contracts/", "contracts/", people(200)),
+    page("gaps/", "gaps/", people(200)),
+    page("audit/", "audit/", people(404, **AUDITORS)),
+    post("audit/verify/", "audit/verify/", people(404, **AUDITORS)),
+    page("audit/<int:sequence>/", "audit/1/", people(404, **AUDITORS)),
+    page("profile/notifications/", "profile/notifications/", people(200)),
+    post("profile/notifications/read/", "profile/notifications/read/", people(MOVED)),
+    post("profile/notifications/choices/", "profile/notifications/choices/", people(MOVED)),
+    post("profile/notifications/webhook/", "profile/notifications/webhook/", people(MOVED)),
+    page("findings/<int:number>/", "findings/{finding}/", people(404, owner=200, auditor=200, administrator=200)),
+    post("findings/<int:number>/settle/", "findings/{finding}/settle/",
+         people(404, owner=DONE, auditor=REFUSED, administrator=DONE), {"step": "acknowledge"}),
+    page("agents/<slug:slug>/", "agents/{agent}/", people(404, owner=200, **AUDITORS)),
+    page("contracts/<slug:slug>/", "contracts/{contract}/", people(404, owner=200, **AUDITORS)),
+    post("agents/<slug:slug>/state/", "agents/{agent}/state/",
+         people(404, owner=DONE, auditor=REFUSED, administrator=DONE), {"state": "suspended", "reason": "Why not"}),
+    post("agents/<slug:slug>/keys/", "agents/{agent}/keys/", people(404, owner=200, auditor=403, administrator=200),
+         {"name": "mine", "scopes": "context:read"}),
+    post("agents/<slug:slug>/keys/<slug:prefix>/rotate/", "agents/{agent}/keys/{prefix}/rotate/",
+         people(404, owner=200, auditor=REFUSED, administrator=200)),
+    post("agents/<slug:slug>/keys/<slug:prefix>/revoke/", "agents/{agent}/keys/{prefix}/revoke/",
+         people(404, owner=DONE, auditor=REFUSED, administrator=DONE)),
+    # Pages of an item
+    page(IT, "items/{key}/", people(200), of="item"),
+    page(IT + "versions/<int:number>/", "items/{key}/versions/1/", people(200), of="item"),
+    page(IT + "diff/", "items/{key}/diff/?from=1&to=2", people(200), of="item"),
+    page(IT + "edit/", "items/{key}/edit/", people(403, author=200, owner=200, administrator=200),
+         people(403, administrator=200), of="item"),
+    page(IT + "retire/", "items/{key}/retire/", people(403, author=200, owner=200, administrator=200),
+         people(403, administrator=200), of="item"),
+    post(IT + "versions/<int:number>/revert/", "items/{key}/versions/1/revert/",
+         people(REFUSED, author=DONE, owner=DONE, administrator=DONE), people(REFUSED, administrator=DONE),
+         {"reason": "It was better."}, of="item"),
+    post("items/verify/", "items/verify/", people(REFUSED, owner=DONE), people(REFUSED), {"key": "{key}"}, of="item"),
+    post("items/assign/", "items/assign/", people(REFUSED, **EDITORS), people(REFUSED, administrator=DONE),
+         {"key": "{key}", "new_owner": "checker", "reason": "They know it."}, of="item", hidden=REFUSED),
+    # Pages of a change in review that somebody else wrote
+    page(C, "changes/{change}/", people(200), of="change"),
+    page(C + "edits/<int:edit_id>/", "changes/{change}/edits/{edit}/", people(200), of="change"),
+    page(C + "edits/<int:edit_id>/edit/", "changes/{change}/edits/{edit}/edit/", people(MOVED), of="change"),
+    page(C + "edits/<int:edit_id>/rebase/", "changes/{change}/edits/{edit}/rebase/", people(200), of="change"),
+    post(C + "describe/", "changes/{change}/describe/", people(REFUSED, **EDITORS),
+         people(REFUSED, administrator=DONE), {"title": "Mine", "reason": "Mine"}, of="change"),
+    post(C + "remove/", "changes/{change}/remove/", people(REFUSED, **EDITORS),
+         people(REFUSED, administrator=DONE), {"key": "{key}"}, of="change"),
+    post(C + "submit/", "changes/{change}/submit/", people(REFUSED), of="change"),
+    post(C + "withdraw/", "changes/{change}/withdraw/", people(REFUSED, **EDITORS),
+         people(REFUSED, administrator=DONE), of="change"),
+    post(C + "reopen/", "changes/{change}/reopen/", people(REFUSED, **EDITORS),
+         people(REFUSED, administrator=DONE), of="change"),
+    post(C + "review/", "changes/{change}/review/", people(REFUSED, reviewer=DONE, owner=DONE),
+         people(REFUSED), {"decision": "approve", "digest": "{digest}"}, of="change"),
+    post(C + "publish/", "changes/{change}/publish/", people(REFUSED), of="change"),
+    post(C + "undo/", "changes/{change}/undo/", people(REFUSED), of="change"),
+    post(C + "comments/", "changes/{change}/comments/", people(DONE), None, {"text": "I see."}, of="change"),
+    post(C + "comments/<int:comment_id>/settle/", "changes/{change}/comments/{comment}/settle/", people(REFUSED),
+         of="change"),
+    post(C + "emergency/", "changes/{change}/emergency/", people(REFUSED, owner=DONE, administrator=DONE),
+         people(REFUSED, administrator=DONE), {"reason": "The building is on fire, and this says where to go."},
+         of="change"),
+    post(C + "ratify/", "changes/{change}/ratify/", people(REFUSED), None, {"verdict": "ratify"}, of="change"),
+    # The API
+    api("GET", "schema/", (200,) * 9),
+    api("GET", "docs/", (200,) * 9),
+    api("GET", "context/items/", callers(200, 200)),
+    api("GET", "context/search/", callers(200, 200), path="context/search/?q=text"),
+    api("GET", "context/kinds/", callers(200, 200)),
+    api("GET", "context/domains/", callers(200, 200)),
+    api("GET", "context/inventory/", callers(200)),
+    api("GET", AI, callers(200, 200), path="context/items/{key}/", of="item"),
+    api("GET", AI + "versions/", callers(200, 200), path="context/items/{key}/versions/", of="item"),
+    api("GET", AI + "versions/<int:number>/", callers(200, 200), path="context/items/{key}/versions/1/", of="item"),
+    api("GET", AI + "diff/", callers(200, 200), path="context/items/{key}/diff/?from=1&to=2", of="item"),
+    api("POST", "context/items/verify/", callers(403, owner=200), callers(403), {"keys": ["{key}"]}, of="item"),
+    api("GET", "changes/", callers(200)),
+    api("POST", "changes/", callers(201), None, NEW),
+    api("POST", "changes/", callers(403, author=201, owner=201, administrator=201),
+        callers(403, administrator=201), {**NEW, "edits": [EDIT]}, of="item", hidden=422),
+    api("GET", AC, callers(200), path="changes/{change}/", of="change"),
+    api("PATCH", AC, callers(403, author=200, owner=200, administrator=200), callers(403, administrator=200),
+        {"title": "Mine"}, path="changes/{change}/", headers=MATCH, of="change"),
+    api("GET", AC + "diff/", callers(200), path="changes/{change}/diff/", of="change"),
+    api("GET", AC + "impact/", callers(200), path="changes/{change}/impact/", of="change"),
+    api("GET", AC + "edits/", callers(200), path="changes/{change}/edits/", of="change"),
+    api("POST", AC + "edits/", callers(403, author=201, owner=201, administrator=201),
+        callers(403, administrator=201), EDIT, path="changes/{change}/edits/", headers=MATCH, of="change"),
+    api("GET", AC + "edits/<slug:domain>/<slug:slug>/", callers(200), path="changes/{change}/edits/{key}/",
+        of="change"),
+    api("PUT", AC + "edits/<slug:domain>/<slug:slug>/", callers(403, author=200, owner=200, administrator=200),
+        callers(403, administrator=200), {"op": "revise", "body": "Mine."}, path="changes/{change}/edits/{key}/",
+        headers=MATCH, of="change"),
+    api("DELETE", AC + "edits/<slug:domain>/<slug:slug>/", callers(403, author=200, owner=200, administrator=200),
+        callers(403, administrator=200), path="changes/{change}/edits/{key}/", headers=MATCH, of="change"),
+    api("POST", AC + "submit/", callers(403, author=409, owner=409, administrator=409),
+        callers(403, administrator=409), {}, path="changes/{change}/submit/", of="change"),
+    api("POST", AC + "withdraw/", callers(403, author=200, owner=200, administrator=200),
+        callers(403, administrator=200), {}, path="changes/{change}/withdraw/", of="change"),
+    api("POST", AC + "reopen/", callers(403, author=200, owner=200, administrator=200),
+        callers(403, administrator=200), {}, path="changes/{change}/reopen/", of="change"),
+    api("POST", AC + "reviews/", callers(403, reviewer=201, owner=201), callers(403),
+        {"decision": "approve", "digest": "{digest}"}, path="changes/{change}/reviews/", of="change"),
+    api("POST", AC + "publish/", callers(403, reviewer=409, owner=409, administrator=409),
+        callers(403, administrator=409), {}, path="changes/{change}/publish/", of="change"),
+    api("POST", AC + "revert/", callers(409), None, {"reason": "R"}, path="changes/{change}/revert/", of="change"),
+    api("GET", "audit/events/", callers(403, **AUDITORS)),
+    api("GET", "audit/verify/", callers(403, **AUDITORS)),
+    api("GET", "audit/export/", callers(403, **AUDITORS)),
+    api("GET", "audit/events/<int:sequence>/proof/", callers(403, **AUDITORS), path="audit/events/1/proof/"),
+    api("GET", "audit/checkpoints/", callers(403, **AUDITORS)),
+    api("GET", "audit/checkpoints/<int:sequence>/proof/", callers(403, **AUDITORS),
+        path="audit/checkpoints/{checkpoint}/proof/"),
+    api("POST", "^bundles/$", nine(401, 401, 200), None, {"contract": "review"}, path="bundles/"),
+    api("GET", "^bundles/(?P<digest>[0-9a-f]{64})/$", nine(401, 401, 200), path="bundles/{bundle}/"),
+    api("GET", "^contracts/$", callers(200, 200), path="contracts/"),
+    api("GET", "^contracts/(?P<slug>[a-z0-9-]{1,60})/$", callers(404, 200, owner=200, **AUDITORS),
+        path="contracts/review/"),
+    api("GET", "^contracts/(?P<slug>[a-z0-9-]{1,60})/availability/$", callers(404, 200, owner=200, **AUDITORS),
+        path="contracts/review/availability/"),
+]  # fmt: skip
+
+# The configuration: for staff alone. What the administrator gets by the last word of the view's name; governed
+# records are read-only, and rows that others lean on are not deleted.
+READ_ONLY = {
+    "context_contextitem", "context_contextversion", "governance_change", "governance_review",
+    "governance_auditevent", "agents_contractversion", "agents_receipt", "agents_refusal",
+}  # fmt: skip
+DELETABLE = {"governance_reviewinterval", "governance_approvalpolicy"}
+ADMIN_PAGES: dict[str, Outcome] = {
+    "index": 200, "login": MOVED, "password_change": 200, "password_change_done": 200, "jsi18n": 200,
+    "autocomplete": 403, "app_list": 200, "logout": 405, "view_on_site": 404, "": 404,
+}  # fmt: skip
+OPEN_ADMIN = {"login": 200, "logout": GONE}  # signing out what is not signed in leads back
+
+
+def admin_outcome(name: str) -> Outcome | None:
+    """What the administrator gets at that page of the configuration; None where nothing is declared."""
+    if name in ADMIN_PAGES:
+        return ADMIN_PAGES[name]
+    if name == "auth_user_password_change":
+        return 200
+    model, _, verb = name.removesuffix("_simple_history").rpartition("_") if "_simple_" not in name else (
+        name.removesuffix("_simple_history"), "", "simple_history"
+    )
+    read_only = model in READ_ONLY
+    return {
+        "changelist": 200,
+        "change": 200,
+        "history": 200,
+        "simple_history": 404,
+        "add": 403 if read_only else 200,
+        "delete": 200 if model in DELETABLE else 403,
+    }.get(verb)

@@ -1,0 +1,139 @@
+"""The world of the permission matrix: texts of every sensitivity in two domains, and everybody who might ask."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from django.db.models import Model
+from django.test import Client
+from django.utils import timezone
+
+from agents.models import Agent, AgentKey
+from context.access import SYSTEM
+from context.models import Domain, RoleGrant, Sensitivity, User
+from governance.audit.checkpoints import make_checkpoint
+from governance.comments import add_comment
+from governance.delegations import delegate
+from governance.drift.findings import Sighting, open_finding
+from governance.models import Change, Edit, Severity
+from governance.personal_tokens import issue_token
+from tests.agents.conftest import contract, give
+from tests.cast import Cast, creation, gather, propose, publish, revision, submit
+
+PERSONAS = (
+    "anonymous", "outsider", "reader", "author", "reviewer", "owner", "auditor", "administrator", "agent",
+)  # fmt: skip
+# How far each may read. The domain `legal` is everybody's own; the agent reads in no other.
+CLEARANCE = {
+    "anonymous": -1, "outsider": 1, "reader": 1, "author": 2, "reviewer": 2, "owner": 3, "auditor": 3,
+    "administrator": 2, "agent": 1,
+}  # fmt: skip
+OWN, OTHER = "legal", "sales"
+
+
+@dataclass
+class World:
+    """Who asks, and what the braces of an address stand for. `changes` by domain and sensitivity."""
+
+    clients: Mapping[str, Client]
+    bearers: Mapping[str, str]
+    changes: Mapping[tuple[str, int], Change]
+    edits: Mapping[int, Edit]
+    comments: Mapping[int, int]
+    names: Mapping[str, Any]
+
+
+def visible(persona: str, domain: str, sensitivity: int) -> bool:
+    """The rule, stated apart from the application: clearance, and for the agent its domain."""
+    return CLEARANCE[persona] >= sensitivity and (persona != "agent" or domain == OWN)
+
+
+def build() -> World:
+    """Everything through the functions that people use, once for the whole matrix."""
+    now = timezone.now()
+    cast = gather()
+    RoleGrant.objects.filter(domain=cast.sales).delete()
+    reader = User.objects.create_user(username="reader", password=None, clearance=Sensitivity.INTERNAL)
+    RoleGrant.objects.create(user=reader, role="reader", domain=cast.legal)
+    makers = _makers(cast)
+    texts = [(domain, level) for domain in (OWN, OTHER) for level in Sensitivity]
+    publish(makers, *(creation(key(*text), sensitivity=text[1].word, body=f"First of {key(*text)}.") for text in texts))
+    publish(makers, *(revision(key(*text), body=f"Second of {key(*text)}.") for text in texts))
+    changes, edits, comments = {}, {}, {}
+    for text in texts:
+        change = submit(makers, revision(key(*text), body=f"Third of {key(*text)}."))
+        changes[text[0], int(text[1])] = change
+        edits[change.pk] = change.edits.get()
+        said = add_comment(actor=makers.author, change_id=change.pk, text="Is this so?", now=now)
+        comments[change.pk] = said.pk
+    draft = propose(cast, creation("legal/draft"))
+    terms = contract(cast, [{"key": key(OWN, Sensitivity.PUBLIC)}])
+    given = give(cast, terms, scopes=("bundles:read", "context:read", "search:read"))
+    bundle = given.bundle()
+    given.post({"contract": "review", "token_budget": 1})
+    finding = open_finding(
+        seen=Sighting(
+            detector="test", summary="Something is off.", cause={"a": 1}, evidence={"a": 1}, severity=Severity.LOW,
+            domain=cast.legal,
+        ),
+        now=now,
+        actor=SYSTEM,
+    )  # fmt: skip
+    held = delegate(
+        actor=cast.owner, to_person=cast.reviewer, from_at=now, until_at=now + timezone.timedelta(days=3),
+        reason="Away", now=now,
+    )  # fmt: skip
+    token = issue_token(user=cast.owner, name="of the owner", actor=SYSTEM, now=now)
+    checkpoint = make_checkpoint(now=now)
+    assert checkpoint is not None
+    people = {name: getattr(cast, name, None) for name in PERSONAS} | {"reader": reader, "administrator": cast.admin}
+    there = {name: person for name, person in people.items() if person is not None}
+    bearers = {name: issue_token(user=each, name="t", actor=SYSTEM, now=now).text for name, each in there.items()}
+    return World(
+        clients={name: _client(people.get(name)) for name in PERSONAS},
+        bearers={**bearers, "agent": given.bearer},
+        changes=changes,
+        edits=edits,
+        comments=comments,
+        names={
+            "draft": draft.pk,
+            "draft_edit": draft.edits.get().pk,
+            "token": token.token.pk,
+            "delegation": held.pk,
+            "finding": finding.pk,
+            "checkpoint": checkpoint.sequence,
+            "bundle": bundle["digest"],
+            "agent": given.agent.slug,
+            "prefix": given.key.prefix,
+            "contract": "review",
+        },
+    )
+
+
+def key(domain: str, sensitivity: int) -> str:
+    return f"{domain}/{Sensitivity(sensitivity).word}-text"
+
+
+def _makers(cast: Cast) -> Cast:
+    """Two people who may write and approve everything, and ask for nothing in the matrix."""
+    made = []
+    for name, role in (("maker", "author"), ("checker", "approver")):
+        person = User.objects.create_user(username=name, password=None, clearance=Sensitivity.RESTRICTED)
+        RoleGrant.objects.create(user=person, role=role)
+        made.append(person)
+    return replace(cast, author=made[0], reviewer=made[1])
+
+
+def _client(person: User | None) -> Client:
+    client = Client(raise_request_exception=False)
+    if person is not None:
+        client.force_login(person)
+    return client
+
+
+def first_of(model: type[Model]) -> Any:
+    """A row that there is, for the pages of the configuration."""
+    preferred = {Domain: {"slug": OWN}, Agent: {}, AgentKey: {}}
+    return model._default_manager.filter(**preferred.get(model, {})).order_by("pk").first()
