@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Case, Count, F, Func, IntegerField, Q, QuerySet, When
+from django.db.models import Count, F, Func, Q, QuerySet
 
 from context.access import Principal
 from context.models import ContextItem, Sensitivity
@@ -26,6 +26,13 @@ SORTS: Final[Mapping[str, tuple[str, ...]]] = {
     "domain": ("domain__name", "title", "key"),
 }
 NOBODY: Final = "nobody"
+# What a list does not show of each item's current version.
+TEXTS: Final = (
+    "current_version__body",
+    "current_version__data",
+    "current_version__claims",
+    "current_version__metadata",
+)
 MOST_NAMED: Final = 500
 MOST_FOUND: Final = 30
 SNIPPET_LENGTH: Final = 320
@@ -103,7 +110,7 @@ def read_catalogue(
 ) -> CataloguePage:
     """One page of what the principal may see. `ranked` holds the ids a search found, best first.
 
-    Costs a query for the page, two counts, and one for each facet.
+    Costs two queries for the page, two counts, and one for each facet.
     """
     visible = ContextItem.objects.visible_to(principal)
     found = visible if ranked is None else visible.filter(pk__in=list(ranked))
@@ -112,14 +119,18 @@ def read_catalogue(
     total = matching.count()
     pages = max(1, -(-total // PAGE_SIZE))
     page = min(max(page, 1), pages)
-    ordered = matching.order_by(*SORTS.get(sort, SORTS["title"]))
-    if ranked is not None and sort not in SORTS:
-        places = [When(pk=pk, then=place) for place, pk in enumerate(ranked)]
-        ordered = matching.order_by(Case(*places, output_field=IntegerField()), "key") if places else matching
     start = (page - 1) * PAGE_SIZE
-    rows = ordered.select_related("kind", "domain", "owner", "current_version")[start : start + PAGE_SIZE]
+    # First which, then what: only the page's own rows are read whole, and no version's text.
+    if ranked is not None and sort not in SORTS:
+        kept = set(matching.order_by().values_list("pk", flat=True))
+        wanted = [pk for pk in ranked if pk in kept][start : start + PAGE_SIZE]
+    else:
+        ordered = matching.order_by(*SORTS.get(sort, SORTS["title"]))
+        wanted = list(ordered.values_list("pk", flat=True)[start : start + PAGE_SIZE])
+    listed = with_state(ContextItem.objects.filter(pk__in=wanted), at=now)
+    rows = {item.pk: item for item in listed.select_related("kind", "domain", "owner", "current_version").defer(*TEXTS)}
     return CataloguePage(
-        items=tuple(rows),
+        items=tuple(rows[pk] for pk in wanted if pk in rows),
         total=total,
         known=visible.not_retired().count(),
         facets=tuple(_facet(name, _narrowed(stated, filters.without(name), now), filters) for name in FACETS),

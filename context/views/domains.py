@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
+from context.catalogue import TEXTS
 from context.errors import NotFound
 from context.inventory import read_inventory
 from context.models import ContextItem
@@ -40,7 +41,7 @@ def domain(request: PageRequest, slug: str) -> HttpResponse:
     if readiness is None:
         raise NotFound("There is no such domain.")
     items = ContextItem.objects.visible_to(request.principal).not_retired().filter(domain=readiness.domain)
-    rows = with_state(items, at=now).select_related("kind", "owner", "current_version", "domain")
+    rows = with_state(items, at=now).select_related("kind", "owner", "current_version", "domain").defer(*TEXTS)
     context = {
         "now": now,
         "domain": readiness.domain,

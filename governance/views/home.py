@@ -30,7 +30,8 @@ def home(request: PageRequest) -> HttpResponse:
     recent = (
         ContextVersion.objects.visible_to(principal)
         .select_related("item__kind", "item__domain")
-        .order_by("-published_at", "-pk")[:SHOWN]
+        .defer("body", "data", "claims", "metadata")
+        .order_by("-pk")[:SHOWN]
     )
     weakest = max(readiness, key=lambda entry: entry.overdue + entry.expired, default=None)
     context = {
