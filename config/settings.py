@@ -99,6 +99,8 @@ DATABASE_READER = env.text("DATABASE_READER", "system")
 DATABASES["default"]["OPTIONS"].setdefault("options", f"{_SEARCH_OPTIONS} -c plumbline.reader={DATABASE_READER}")
 # A connection that died with a restarted PostgreSQL is noticed before a request uses it.
 DATABASES["default"]["CONN_HEALTH_CHECKS"] = True
+# Who owns the tables, for commands that make a scratch database; None where only one role was given.
+DATABASE_OWNER = env.database("DATABASE_OWNER_URL") if env.text("DATABASE_OWNER_URL") else None
 DATABASE_WEB_ROLE = env.text("DATABASE_WEB_ROLE", "plumbline_web")
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 

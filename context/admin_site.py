@@ -22,8 +22,8 @@ class ConfigurationSite(AdminSite):
     index_title = "Configuration"
     site_url = "/"
 
-    def admin_view(self, view: Callable[..., HttpResponse], cacheable: bool = False) -> Callable[..., HttpResponse]:
-        inner = super().admin_view(view, cacheable)
+    def admin_view(self, view: Any, cacheable: bool = False) -> Any:
+        inner: Callable[..., HttpResponse] = super().admin_view(view, cacheable)
 
         @wraps(inner)
         def reading(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:

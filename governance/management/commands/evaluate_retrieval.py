@@ -9,13 +9,13 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
 from django.utils import timezone
 from psycopg import sql
 
-from config import env
 from context.errors import DomainError
 from governance.management.progress import Progress
 from governance.retrieval_quality import measure, publish_collection, read_collection
@@ -69,8 +69,8 @@ class Command(BaseCommand):
 def _sign_in_as_owner() -> None:
     """Only the owner's role makes databases."""
     connection.close()
-    if env.text("DATABASE_OWNER_URL"):
-        owner = env.database("DATABASE_OWNER_URL")
+    if settings.DATABASE_OWNER is not None:
+        owner = settings.DATABASE_OWNER
         for name in ("USER", "PASSWORD", "HOST", "PORT"):
             connection.settings_dict[name] = owner[name]
 
