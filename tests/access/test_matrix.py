@@ -270,9 +270,7 @@ LISTS = {"/", "/items/?q=text", "/items/keys/?q=text", "/domains/legal/", "/api/
 
 
 @pytest.mark.parametrize("model", ["contextitem", "contextversion"])
-def test_second_line__configuration__shows_the_superuser_no_more_than_their_clearance(
-    world: World, model: str
-) -> None:
+def test_second_line__configuration__shows_the_superuser_no_more_than_their_clearance(world: World, model: str) -> None:
     address = reverse(f"admin:context_{model}_changelist")
     assert resolve(address)
     with no_application_filter(), transaction.atomic():
