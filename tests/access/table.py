@@ -121,9 +121,9 @@ ROWS: list[Row] = [
     post("profile/notifications/read/", "profile/notifications/read/", people(MOVED)),
     post("profile/notifications/choices/", "profile/notifications/choices/", people(MOVED)),
     post("profile/notifications/webhook/", "profile/notifications/webhook/", people(MOVED)),
-    page("findings/<int:number>/", "findings/{finding}/", people(404, owner=200, auditor=200, administrator=200)),
+    page("findings/<int:number>/", "findings/{finding}/", people(404, owner=200)),
     post("findings/<int:number>/settle/", "findings/{finding}/settle/",
-         people(404, owner=DONE, auditor=REFUSED, administrator=DONE), None, {"step": "acknowledge"}),
+         people(404, owner=DONE), None, {"step": "acknowledge"}),
     page("agents/<slug:slug>/", "agents/{agent}/", people(404, owner=200, **AUDITORS)),
     page("contracts/<slug:slug>/", "contracts/{contract}/", people(404, owner=200, **AUDITORS)),
     post("agents/<slug:slug>/state/", "agents/{agent}/state/",
@@ -131,9 +131,9 @@ ROWS: list[Row] = [
     post("agents/<slug:slug>/keys/", "agents/{agent}/keys/", people(404, owner=200, auditor=403, administrator=200),
          None, {"name": "mine", "scopes": "context:read"}),
     post("agents/<slug:slug>/keys/<slug:prefix>/rotate/", "agents/{agent}/keys/{prefix}/rotate/",
-         people(404, owner=200, auditor=REFUSED, administrator=200)),
+         people(404, owner=200, auditor=403, administrator=200)),
     post("agents/<slug:slug>/keys/<slug:prefix>/revoke/", "agents/{agent}/keys/{prefix}/revoke/",
-         people(404, owner=DONE, auditor=REFUSED, administrator=DONE)),
+         people(404, owner=DONE, auditor=403, administrator=DONE)),
     # Pages of an item
     page(IT, "items/{key}/", people(200), of="item"),
     page(IT + "versions/<int:number>/", "items/{key}/versions/1/", people(200), of="item"),
@@ -162,7 +162,7 @@ ROWS: list[Row] = [
          people(REFUSED, administrator=DONE), of="change"),
     post(C + "reopen/", "changes/{change}/reopen/", people(REFUSED, **EDITORS),
          people(REFUSED, administrator=DONE), of="change"),
-    post(C + "review/", "changes/{change}/review/", people(REFUSED, reviewer=DONE, owner=DONE),
+    post(C + "review/", "changes/{change}/review/", people(REFUSED, reviewer=DONE),
          people(REFUSED), {"decision": "approve", "digest": "{digest}"}, of="change"),
     post(C + "publish/", "changes/{change}/publish/", people(REFUSED), of="change"),
     post(C + "undo/", "changes/{change}/undo/", people(REFUSED), of="change"),
@@ -211,7 +211,7 @@ ROWS: list[Row] = [
         callers(403, administrator=200), {}, path="changes/{change}/withdraw/", of="change"),
     api("POST", AC + "reopen/", callers(403, author=200, owner=200, administrator=200),
         callers(403, administrator=200), {}, path="changes/{change}/reopen/", of="change"),
-    api("POST", AC + "reviews/", callers(403, reviewer=201, owner=201), callers(403),
+    api("POST", AC + "reviews/", callers(403, reviewer=200), callers(403),
         {"decision": "approve", "digest": "{digest}"}, path="changes/{change}/reviews/", of="change"),
     api("POST", AC + "publish/", callers(403, reviewer=409, owner=409, administrator=409),
         callers(403, administrator=409), {}, path="changes/{change}/publish/", of="change"),
@@ -243,7 +243,7 @@ ADMIN_PAGES: dict[str, Outcome] = {
     "index": 200, "login": MOVED, "password_change": 200, "password_change_done": 200, "jsi18n": 200,
     "autocomplete": 403, "app_list": 200, "logout": 405, "view_on_site": 404, "": 404,
 }  # fmt: skip
-OPEN_ADMIN = {"login": 200, "logout": GONE}  # signing out what is not signed in leads back
+OPEN_ADMIN = {"login": 200, "logout": MOVED}  # signing out what is not signed in leads back
 
 
 def admin_outcome(name: str) -> Outcome | None:

@@ -149,11 +149,11 @@ def _outcome(response: Any, *, did: bool) -> Outcome:
     to = response["Location"]
     if to.startswith(("/sign-in/?", "/admin/login/?")):
         return SIGN_IN
-    if to == "/admin/":
-        return GONE
     if did:
         return DONE
     said = list(get_messages(response.wsgi_request))
+    if to == "/admin/" and said:
+        return GONE
     return REFUSED if any(message.level >= ERROR for message in said) else MOVED
 
 
@@ -171,8 +171,8 @@ def admin_rows() -> list[Row]:
         if "object_id" in pattern or "^([^/]+)" in pattern or "<id>" in pattern:
             named = [model for label, model in models.items() if f"/{label.replace('_', '/')}/" in path]
             found = first_of(named[0]) if named else None
-            if found is None:
-                found, outcome = None, outcome if outcome in (403, 404) else GONE
+            if found is None and outcome == 200:
+                outcome = 404 if "history" in name else GONE
             pk = found.pk if found is not None else 999_999
             path = re.sub(r"<path:object_id>|<id>|\^\(\[\^/\]\+\)", str(pk), path).replace("([^/]+)/$", "999999/")
             path = path.replace("<path:content_type_id>", "999999")
