@@ -252,8 +252,10 @@ def admin_outcome(name: str) -> Outcome | None:
         return ADMIN_PAGES[name]
     if name == "auth_user_password_change":
         return 200
-    model, _, verb = name.removesuffix("_simple_history").rpartition("_") if "_simple_" not in name else (
-        name.removesuffix("_simple_history"), "", "simple_history"
+    model, _, verb = (
+        name.removesuffix("_simple_history").rpartition("_")
+        if "_simple_" not in name
+        else (name.removesuffix("_simple_history"), "", "simple_history")
     )
     read_only = model in READ_ONLY
     return {
