@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Count, Exists, OuterRef, Prefetch, QuerySet
 
@@ -13,6 +14,7 @@ from context.errors import NotFound
 from governance.change_state import get_change
 from governance.models import Change, Edit, Operation
 from governance.proposals import FieldDifference, differences
+from governance.relation_ends import known_ends, without_unknown_ends
 from governance.summaries import base_states
 
 
@@ -76,19 +78,27 @@ def read_edit(*, principal: Principal, change_id: int, key: str) -> Edit:
     return edit
 
 
-def compare_edits(edits: Sequence[Edit]) -> list[EditComparison]:
-    """What each edit changes. One query for all the versions they were made on."""
+def proposed_states(*, principal: Principal, edits: Sequence[Edit]) -> dict[int, dict[str, Any]]:
+    """What each edit proposes, by its id, as far as the principal may know where its relations lead."""
+    known = known_ends(principal=principal, edits=edits)
+    return {edit.pk: without_unknown_ends(edit.payload, known) for edit in edits}
+
+
+def compare_edits(*, principal: Principal, edits: Sequence[Edit]) -> list[EditComparison]:
+    """What each edit changes, for this reader. One query for all the versions they were made on, two for relations."""
     bases = base_states([edit for edit in edits if edit.operation != Operation.CREATE])
-    return [_compare(edit, bases.get(edit.pk)) for edit in edits]
+    known = known_ends(principal=principal, edits=edits, bases=bases.values())
+    shown = {pk: without_unknown_ends(base, known) for pk, base in bases.items()}
+    return [_compare(edit, without_unknown_ends(edit.payload, known), shown.get(edit.pk)) for edit in edits]
 
 
-def _compare(edit: Edit, base: dict[str, object] | None) -> EditComparison:
+def _compare(edit: Edit, payload: dict[str, Any], base: dict[str, Any] | None) -> EditComparison:
     if edit.operation == Operation.RETIRE:
         return EditComparison(edit=edit, body=diff_text("", ""), fields=())
     before = str((base or {}).get("body") or "")
-    found = differences(base, edit.payload)
+    found = differences(base, payload)
     return EditComparison(
         edit=edit,
-        body=diff_text(before, str(edit.payload.get("body") or "")),
+        body=diff_text(before, str(payload.get("body") or "")),
         fields=tuple(difference for difference in found if difference.field != "body"),
     )

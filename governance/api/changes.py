@@ -133,7 +133,8 @@ class ChangeDiffView(ChangeView):
     def get(self, request: Request, change_id: int) -> HttpResponse:
         found = edits_of(principal=self.principal, change_id=change_id)
         page = read_page(found, request=self.http_request, parameters=self.query, by="id")
-        compared = [rendered(EditComparisonSerializer(each)) for each in compare_edits(page.rows)]
+        found_changed = compare_edits(principal=self.principal, edits=page.rows)
+        compared = [rendered(EditComparisonSerializer(each)) for each in found_changed]
         response = json_response({"results": compared, "next_cursor": page.next_cursor, "next": page.next})
         self.record_read(change_id)
         return response

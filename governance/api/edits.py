@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
@@ -11,9 +13,11 @@ from config.api.fields import take
 from config.api.pages import read_page
 from config.api.rendering import rendered
 from config.api.views import json_response
+from context.access import Principal
 from governance.api.base import ChangeView
 from governance.changes import put_edit, remove_edit
-from governance.reading import edits_of, read_edit
+from governance.models import Edit
+from governance.reading import edits_of, proposed_states, read_edit
 from governance.serializers.changes import ChangeSerializer, NothingInput
 from governance.serializers.edits import (
     EditItemInput,
@@ -22,6 +26,13 @@ from governance.serializers.edits import (
     PutEditInput,
     edit_input,
 )
+
+
+def for_reader(principal: Principal, edits: Sequence[Edit]) -> None:
+    """Put beside each edit what its reader may see of it, which is what is written out."""
+    shown = proposed_states(principal=principal, edits=edits)
+    for edit in edits:
+        edit.shown_payload = shown[edit.pk]  # type: ignore[attr-defined]  # read by EditSerializer alone
 
 
 class EditListView(ChangeView):
@@ -38,6 +49,7 @@ class EditListView(ChangeView):
     def get(self, request: Request, change_id: int) -> HttpResponse:
         found = edits_of(principal=self.principal, change_id=change_id)
         page = read_page(found, request=self.http_request, parameters=self.query, by="id")
+        for_reader(self.principal, page.rows)
         response = json_response(page.written_as(EditSerializer))
         self.record_read(change_id)
         return response
@@ -66,6 +78,7 @@ class EditView(ChangeView):
     @extend_schema(operation_id="read_edit", summary="Read an edit", responses=answers(EditSerializer))
     def get(self, request: Request, change_id: int, domain: str, slug: str) -> HttpResponse:
         edit = read_edit(principal=self.principal, change_id=change_id, key=f"{domain}/{slug}")
+        for_reader(self.principal, [edit])
         response = self.cacheable(rendered(EditSerializer(edit)))
         self.record_read(change_id)
         return response

@@ -123,7 +123,7 @@ class EditHeadSerializer(serializers.Serializer[Edit]):
 class EditSerializer(EditHeadSerializer):
     """An edit with the whole state that it proposes; for a retirement, what takes the item's place."""
 
-    proposed = serializers.DictField(source="payload")
+    proposed = serializers.DictField(source="shown_payload")
 
 
 class EditPageSerializer(serializers.Serializer[Any]):

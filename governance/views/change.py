@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -14,7 +14,6 @@ from django.views.decorators.http import require_GET
 from context.diffs import diff_fields, diff_text
 from context.errors import NotFound
 from context.markdown import render as render_markdown
-from context.models import ContextItem
 from context.schema_controls import schema_of
 from context.views.diff_rows import folded, named_changes
 from context.views.facts import facts_of
@@ -27,6 +26,7 @@ from governance.impact import impact_of
 from governance.models import AuditEvent, Change, ChangeState, Decision, Edit, Operation
 from governance.permissions import may_publish
 from governance.policies import demands_of, progress_of
+from governance.relation_ends import known_ends, without_unknown_ends
 from governance.summaries import EditFigures, figures_of, summarise
 
 # Up to this many edits the differences stand on the page; above it each is fetched when opened.
@@ -104,24 +104,19 @@ def edit(request: PageRequest, number: int, edit_id: int) -> HttpResponse:
 def _details(request: PageRequest, shown: Iterable[EditFigures]) -> dict[int, dict[str, Any]]:
     """What is to be read of each edit, without the relations whose other end this person may not know of."""
     listed = list(shown)
-    payloads = [payload for each in listed for payload in (each.edit.payload, each.base) if payload]
-    related = {entry["key"] for payload in payloads for entry in payload.get("relations") or []}
-    known = set(ContextItem.objects.visible_to(request.principal).filter(key__in=related).values_list("key", flat=True))
-    if related - known:
-        # Also what this change creates: whoever may see the change may see all of it.
-        changes = {each.edit.change_id for each in listed}
-        known |= set(Edit.objects.filter(change__in=changes, item__isnull=True).values_list("key", flat=True))
+    bases = [each.base for each in listed if each.base]
+    known = known_ends(principal=request.principal, edits=[each.edit for each in listed], bases=bases)
     return {each.edit.pk: _detail(each, known) for each in listed}
 
 
 def _detail(figures: EditFigures, known: set[str]) -> dict[str, Any]:
     """Everything to be read of one edit: fields and text side by side, or the whole text of what is new."""
     edit = figures.edit
-    payload = _without_unknown(edit.payload, known)
-    base = _without_unknown(figures.base, known) if figures.base is not None else None
+    payload = without_unknown_ends(edit.payload, known)
+    base = without_unknown_ends(figures.base, known) if figures.base is not None else None
     schema = schema_of(edit.kind)
     if edit.operation == Operation.RETIRE:
-        return {"retires": True, "replaced_by": edit.payload.get("replaced_by")}
+        return {"retires": True, "replaced_by": payload.get("replaced_by")}
     if base is None:
         return {
             "new": True,
@@ -181,11 +176,6 @@ def _may_ratify(subject: Change, request: PageRequest, *, editor: bool) -> bool:
 def _history(subject: Change) -> list[AuditEvent]:
     """The events of this change, which whoever may see the change may see."""
     return list(AuditEvent.objects.filter(subject_type="change", subject_id=str(subject.pk)).order_by("sequence")[:200])
-
-
-def _without_unknown(payload: Mapping[str, Any], known: set[str]) -> dict[str, Any]:
-    relations = [entry for entry in payload.get("relations") or [] if entry["key"] in known]
-    return {**payload, "relations": relations} if "relations" in payload else dict(payload)
 
 
 def _metadata(payload: dict[str, Any]) -> dict[str, Any]:

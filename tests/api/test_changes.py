@@ -327,3 +327,15 @@ def test_edit__two_at_once_from_the_same_copy__one_is_written_and_the_other_told
         thread.join()
     assert sorted(statuses) == [200, 412, 412, 412]
     assert Change.objects.get().row_version == 2
+
+
+def test_edits__relation_to_a_hidden_item__is_not_told_of(cast: Cast, callers: Callers) -> None:
+    publish(cast, creation("legal/hidden", sensitivity="confidential"))
+    change = submit(cast, creation("legal/open", relations=[{"type": "related", "key": "legal/hidden"}]))
+    RoleGrant.objects.create(user=cast.outsider, role="approver")
+
+    for path in ("edits/", "edits/legal/open/", "diff/"):
+        answer = callers.outsider.get(f"/api/v1/changes/{change.pk}/{path}")
+        assert answer.status_code == 200, path
+        assert b"legal/hidden" not in answer.content, path
+        assert b"legal/hidden" in callers.reviewer.get(f"/api/v1/changes/{change.pk}/{path}").content, path

@@ -12,9 +12,7 @@ from context.models import User
 
 
 def add_acting(parser: ArgumentParser) -> None:
-    parser.add_argument(
-        "--as", dest="acting", metavar="USERNAME", help="in whose name and with whose rights"
-    )
+    parser.add_argument("--as", dest="acting", metavar="USERNAME", help="in whose name and with whose rights")
 
 
 def acting_principal(username: str | None) -> Principal:

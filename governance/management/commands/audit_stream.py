@@ -27,9 +27,7 @@ class Command(BaseCommand):
         add.add_argument("--format", choices=StreamFormat.values, default=StreamFormat.NATIVE.value)
         add.add_argument("--signature", choices=StreamSignature.values, default=StreamSignature.ED25519.value)
         add.add_argument("--clearance", choices=[level.word for level in Sensitivity], default="internal")
-        add.add_argument(
-            "--from-start", action="store_true", help="deliver the whole ledger too"
-        )
+        add.add_argument("--from-start", action="store_true", help="deliver the whole ledger too")
         actions.add_parser("list")
         for name in ("pause", "resume", "remove", "secret"):
             actions.add_parser(name).add_argument("name")
@@ -52,9 +50,7 @@ class Command(BaseCommand):
             from_start=options["from_start"],
             now=timezone.now(),
         )
-        self.stdout.write(
-            f"{stream.name} is added; its first event is {stream.cursor + 1}."
-        )
+        self.stdout.write(f"{stream.name} is added; its first event is {stream.cursor + 1}.")
         if stream.signature == StreamSignature.HMAC_SHA256:
             self.stdout.write(f"Its secret, for the receiver alone: {streams.secret_of(stream)}")
 
