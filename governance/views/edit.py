@@ -77,7 +77,7 @@ def edit_item(request: PageRequest, domain: str, slug: str) -> HttpResponse:
         raise NotFound("There is nothing to revise.")
     if request.method == "GET":
         return _show(request, _restored(request, _opened(request, item), item=item), item=item)
-    base = _base(item, request.POST)
+    base = _base(item, request)
     payload = read_payload(request.POST, item.kind, base)
     form = _form(request, item.kind, payload)
     # Saving over a newer version is a button of its own, which says that it was read.
@@ -241,9 +241,10 @@ def _draft_edit(request: PageRequest, item: ContextItem, change_id: int | None) 
     return change, change.edits.filter(key=item.key).first() if change is not None else None
 
 
-def _base(item: ContextItem, posted: QueryDict) -> dict[str, Any]:
-    number = _integer(posted.get("base_version"))
-    version = ContextVersion.objects.filter(item=item, number=number or 0).first() or item.current_version
+def _base(item: ContextItem, request: PageRequest) -> dict[str, Any]:
+    number = _integer(request.POST.get("base_version"))
+    readable = ContextVersion.objects.visible_to(request.principal)
+    version = readable.filter(item=item, number=number or 0).first() or item.current_version
     return state_of(item, version) if version is not None else {}
 
 
