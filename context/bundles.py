@@ -144,12 +144,13 @@ def _place_requirements(shelf: _Shelf, available: Availability, order: Order) ->
 
 
 def _over_budget(entries: Sequence[Entry], needed: int, budget: int) -> Gap:
-    largest = max(entries, key=lambda entry: entry.tokens)
+    largest = max(entries, key=lambda entry: entry.tokens, default=None)
+    less = f", or require less: {largest.key} alone takes {largest.tokens}" if largest else ", or ask for json"
     return Gap(
         requirement="token_budget",
         code="over_budget",
         owner=None,
-        fix=f"Raise the token budget to {needed}, or require less: {largest.key} alone takes {largest.tokens}.",
+        fix=f"Raise the token budget to {needed}{less}.",
         numbers={"needed": needed, "budget": budget},
     )
 

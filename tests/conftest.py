@@ -17,7 +17,7 @@ from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.management import call_command
 from django.db import connection, connections
 from django.test.testcases import LiveServerThread
-from django.test.utils import setup_databases, teardown_databases
+from django.test.utils import setup_databases
 from psycopg import sql
 
 from config import env
@@ -57,15 +57,15 @@ def django_db_setup(
 ) -> Iterator[None]:
     with django_db_blocker.unblock():
         _sign_in_as("DATABASE_OWNER_URL")
-        made = setup_databases(verbosity=0, interactive=False)
+        setup_databases(verbosity=0, interactive=False)
         call_command("grant_web_role", verbosity=0, stdout=open("/dev/null", "w"))  # noqa: SIM115
         _sign_in_as("DATABASE_URL")
     yield
     with django_db_blocker.unblock():
-        _sign_in_as("DATABASE_OWNER_URL")
+        connections.close_all()
+        # By force, because threads of the tests may still hold, or even renew, their sessions.
         _drop(_template())
-        _end_sessions(str(connection.settings_dict["NAME"]))
-        teardown_databases(made, verbosity=0)
+        _drop(str(connection.settings_dict["NAME"]))
 
 
 def _template() -> str:

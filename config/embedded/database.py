@@ -48,7 +48,7 @@ def prepare_database(server: PrivatePostgres, *, for_tests: bool = False) -> Non
     with server.connect() as connection:
         for role in (OWNER, WEB, BROKER):
             secret = server.home.secret(f"{role.removeprefix('plumbline_')}-password")
-            make_role(connection, role=role, password=secret, may_create_databases=for_tests and role == OWNER)
+            make_role(connection, role=role, password=secret, makes_databases=for_tests and role == OWNER)
         if for_tests:
             # Tests end sessions of the application's role, and every test database is a copy of template1.
             connection.execute(sql.SQL("GRANT pg_signal_backend TO {}").format(sql.Identifier(OWNER)))
@@ -66,11 +66,14 @@ def prepare_database(server: PrivatePostgres, *, for_tests: bool = False) -> Non
     install_queues(urls_of(server).broker)
 
 
-def make_role(connection: psycopg.Connection, *, role: str, password: str, may_create_databases: bool) -> None:
-    """Create a login role or bring its password and rights to what they should be."""
+def make_role(connection: psycopg.Connection, *, role: str, password: str, makes_databases: bool) -> None:
+    """Create a login role or bring its password and rights to what they should be.
+
+    Who makes databases for tests and measurements also fills them in bulk, past the rows' own policies.
+    """
     exists = connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone()
-    rights = "LOGIN NOSUPERUSER NOCREATEROLE NOREPLICATION NOBYPASSRLS "
-    rights += "CREATEDB" if may_create_databases else "NOCREATEDB"
+    rights = "LOGIN NOSUPERUSER NOCREATEROLE NOREPLICATION "
+    rights += "CREATEDB BYPASSRLS" if makes_databases else "NOCREATEDB NOBYPASSRLS"
     connection.execute(
         sql.SQL("{} ROLE {} {} PASSWORD {}").format(
             sql.SQL("ALTER" if exists else "CREATE"),
