@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from context.access import Principal
 from context.errors import DomainError, NotFound, NotPermitted
 from context.markdown import render as render_markdown
 from context.models import ContextItem, ContextVersion, Domain, Kind, Sensitivity, User
@@ -77,7 +78,7 @@ def edit_item(request: PageRequest, domain: str, slug: str) -> HttpResponse:
         raise NotFound("There is nothing to revise.")
     if request.method == "GET":
         return _show(request, _restored(request, _opened(request, item), item=item), item=item)
-    base = _base(item, request)
+    base = _base(item, request.POST, request.principal)
     payload = read_payload(request.POST, item.kind, base)
     form = _form(request, item.kind, payload)
     # Saving over a newer version is a button of its own, which says that it was read.
@@ -229,7 +230,7 @@ def _restored(request: PageRequest, form: EditForm, *, item: ContextItem | None 
     typed = QueryDict(mutable=True)
     for name, values in kept.form.items():
         typed.setlist(name, [str(value) for value in values])
-    form.payload = read_payload(typed, form.kind, _base(item, typed) if item is not None else {})
+    form.payload = read_payload(typed, form.kind, _base(item, typed, request.principal) if item is not None else {})
     form.key, form.reason = typed.get("key", ""), typed.get("reason", "")
     form.change_id, form.base_version = _drafted(typed) or form.change_id, kept.base_version or form.base_version
     return form
@@ -241,9 +242,9 @@ def _draft_edit(request: PageRequest, item: ContextItem, change_id: int | None) 
     return change, change.edits.filter(key=item.key).first() if change is not None else None
 
 
-def _base(item: ContextItem, request: PageRequest) -> dict[str, Any]:
-    number = _integer(request.POST.get("base_version"))
-    readable = ContextVersion.objects.visible_to(request.principal)
+def _base(item: ContextItem, posted: QueryDict, reader: Principal) -> dict[str, Any]:
+    number = _integer(posted.get("base_version"))
+    readable = ContextVersion.objects.visible_to(reader)
     version = readable.filter(item=item, number=number or 0).first() or item.current_version
     return state_of(item, version) if version is not None else {}
 
