@@ -196,7 +196,7 @@ def children_of(home: Home, *, port: int, environment: Mapping[str, str]) -> lis
     return [
         Child("web", web, in_web, home.logs / "web.log", patience=4.0),
         Child("scheduler", beat, in_worker, home.logs / "scheduler.log", patience=2.0, orphan_signal=signal.SIGKILL),
-        Child("worker", worker, in_worker, home.logs / "worker.log", patience=8.0, orphan_signal=signal.SIGKILL),
+        Child("worker", worker, in_worker, home.logs / "worker.log", patience=6.0, orphan_signal=signal.SIGKILL),
     ]
 
 
