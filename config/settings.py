@@ -347,6 +347,8 @@ WEBHOOK_ALLOWED_HOSTS = env.words("WEBHOOK_ALLOWED_HOSTS")
 WEBHOOK_PRIVATE_ADDRESSES = env.flag("WEBHOOK_PRIVATE_ADDRESSES", default=False)
 
 # Where the upper floors reach the lower ones: one explicit dict of dotted paths each, never imports or signals.
+# Records of upper floors that change through review and publication as context does (governance/governed.py).
+GOVERNED_RECORDS: dict[str, str] = {}
 DRIFT_DETECTORS: dict[str, str] = {}
 INBOX_SOURCES: dict[str, str] = {}
 IMPACT_SOURCES: dict[str, str] = {"contracts": "agents.use.impact_of_change"}

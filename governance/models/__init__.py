@@ -5,7 +5,7 @@ from __future__ import annotations
 from governance.models.audit import AuditEvent
 from governance.models.audit_retention import AuditRedaction, LegalHold, RetentionRule
 from governance.models.audit_streams import AuditStream, StreamContent, StreamFormat, StreamSignature
-from governance.models.changes import Change, ChangeState, Edit, Operation
+from governance.models.changes import ITEM, Change, ChangeState, Edit, Operation
 from governance.models.checkpoints import Checkpoint
 from governance.models.comments import Comment
 from governance.models.delegations import Delegation
@@ -28,6 +28,7 @@ from governance.models.reminders import Reminder, ReminderStep
 from governance.models.reviews import Decision, Review
 
 __all__ = [
+    "ITEM",
     "ApprovalPolicy",
     "ApprovalStage",
     "ApproverRule",

@@ -13,9 +13,15 @@ from context.models import Role, Sensitivity
 
 
 class ApprovalPolicy(models.Model):
-    """Applies to edits of this kind, in this domain or below, at this sensitivity; what is null matches anything."""
+    """Applies to edits of this record and kind, in this domain or below, at this sensitivity; what is empty is any.
+
+    `record` is "item" or the name of a kind of governed record; `kind` is of items alone.
+    """
 
     name = models.CharField(max_length=120, unique=True)
+    record = models.CharField(
+        max_length=30, blank=True, default="", help_text="item, or such as contract; empty: any of them."
+    )
     kind = models.ForeignKey("context.Kind", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     domain = models.ForeignKey("context.Domain", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     sensitivity = models.PositiveSmallIntegerField(choices=Sensitivity.choices, null=True, blank=True)
@@ -26,7 +32,12 @@ class ApprovalPolicy(models.Model):
         verbose_name_plural = "approval policies"
         constraints = [
             models.UniqueConstraint(
-                fields=["kind", "domain", "sensitivity"], nulls_distinct=False, name="one_policy_per_combination"
+                fields=["record", "kind", "domain", "sensitivity"],
+                nulls_distinct=False,
+                name="one_policy_per_combination",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind__isnull=True) | Q(record__in=["", "item"]), name="policy_by_kind_is_for_items"
             ),
         ]
 
