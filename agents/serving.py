@@ -14,11 +14,11 @@ from agents.authentication import AuthenticatedAgent
 from agents.contracts import terms_of
 from agents.models import ContractVersion, Scope, WhenIncomplete
 from agents.recording import record
-from config.api.parameters import parse_moment
 from context import kinds
 from context.bundles import AssembledBundle, ContextUnavailable, Order, assemble
 from context.digests import canonical, check_storable, digest_of, iso
 from context.errors import DomainError, InvalidInput, NotFound, NotPermitted
+from context.moments import parse_moment
 from context.request_id import current_request_id
 from context.row_security import reading_as
 from context.search import LONGEST_QUERY

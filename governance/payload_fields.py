@@ -10,6 +10,7 @@ from typing import Any
 from context.access import Principal
 from context.errors import InvalidInput
 from context.models import RelationType, Sensitivity
+from context.moments import moment_of
 from governance.references import References, UnknownReference, shown
 
 LONGEST_TITLE = 300
@@ -80,14 +81,9 @@ def parse_moment(value: Any, name: str) -> datetime | None:
         return value.astimezone(UTC) if value.tzinfo else value.replace(tzinfo=UTC)
     if isinstance(value, date):
         return datetime.combine(value, time(), tzinfo=UTC)
-    if isinstance(value, str) and len(value) <= 40:
-        try:
-            parsed = datetime.fromisoformat(value)
-            moment = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
-        except (ValueError, OverflowError):
-            moment = None
-        if moment is not None and 1900 <= moment.year <= 2999:
-            return moment
+    moment = moment_of(value) if isinstance(value, str) else None
+    if moment is not None and 1900 <= moment.year <= 2999:
+        return moment
     raise InvalidInput(
         f"{shown(value)} is not a moment between 1900 and 2999.",
         field=name,

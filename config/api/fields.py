@@ -9,10 +9,7 @@ from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
-from config.api.parameters import parse_moment
-from context.errors import DomainError
-
-LONGEST_MOMENT = 40
+from context.moments import HOW_TO_WRITE, LONGEST_MOMENT, moment_of
 
 
 class Input(serializers.Serializer[Any]):
@@ -65,12 +62,10 @@ class Moment(serializers.DateTimeField):
     """An ISO 8601 date or time; without an offset it is UTC."""
 
     def to_internal_value(self, data: Any) -> Any:
-        if not isinstance(data, str) or len(data) > LONGEST_MOMENT:
-            raise serializers.ValidationError("Write 2026-03-31 or 2026-03-31T12:00:00Z.")
-        try:
-            return parse_moment(data, field=self.field_name or "")
-        except DomainError as error:
-            raise serializers.ValidationError(error.fix or error.detail) from error
+        moment = moment_of(data) if isinstance(data, str) else None
+        if moment is None:
+            raise serializers.ValidationError(HOW_TO_WRITE)
+        return moment
 
 
 @extend_schema_field(OpenApiTypes.DATETIME)

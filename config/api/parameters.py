@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, time
+from datetime import datetime
 
 from django.http import QueryDict
-from django.utils.dateparse import parse_date, parse_datetime
 
 from config.api.errors import InvalidParameter
+from context.moments import HOW_TO_WRITE, moment_of
 
 LONGEST_VALUE = 2_000
 
@@ -72,26 +72,10 @@ class Parameters:
     def moment(self, name: str) -> datetime | None:
         """An ISO 8601 date or time; without an offset it is UTC, a date is its first moment."""
         value = self.text(name)
-        return parse_moment(value, field=name) if value else None
-
-
-def parse_moment(value: str, *, field: str) -> datetime:
-    """An ISO 8601 date or time as an aware moment; InvalidParameter where it is neither."""
-    try:
-        # A `+` that was not percent-encoded arrives as a space.
-        moment = parse_datetime(value.replace(" ", "+") if "T" in value else value)
-        if moment is None:
-            day = parse_date(value)
-            moment = datetime.combine(day, time(), tzinfo=UTC) if day else None
-        if moment is not None:
-            moment = moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
-    except (ValueError, OverflowError):
-        moment = None
-    if moment is None:
-        raise InvalidParameter(
-            f"{field} is not a date or time.", field=field, fix="Write 2026-03-31 or 2026-03-31T12:00:00Z."
-        )
-    return moment
+        moment = moment_of(value)
+        if value and moment is None:
+            raise InvalidParameter(f"{name} is not a date or time.", field=name, fix=HOW_TO_WRITE)
+        return moment
 
 
 def _shown(name: str) -> str:
