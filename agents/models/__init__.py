@@ -2,19 +2,32 @@
 
 from __future__ import annotations
 
+from agents.models.budgets import Budget
 from agents.models.bundles import Bundle, Receipt, Refusal
 from agents.models.contracts import ContextContract, ContractVersion, WhenIncomplete
 from agents.models.registry import Agent, AgentKey, AgentState, Scope
+from agents.models.run_work import HandOff, LeaseEnding, Operation, RunLease, RunStep, StepState
+from agents.models.runs import FINAL_STATES, Run, RunState
 
 __all__ = [
+    "FINAL_STATES",
     "Agent",
     "AgentKey",
     "AgentState",
+    "Budget",
     "Bundle",
     "ContextContract",
     "ContractVersion",
+    "HandOff",
+    "LeaseEnding",
+    "Operation",
     "Receipt",
     "Refusal",
+    "Run",
+    "RunLease",
+    "RunState",
+    "RunStep",
     "Scope",
+    "StepState",
     "WhenIncomplete",
 ]

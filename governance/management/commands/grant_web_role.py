@@ -21,6 +21,7 @@ APPEND_ONLY = (
     "agents_refusal",
     "agents_contractversion",
     "agents_bundle",
+    "agents_handoff",
 )
 NEVER_DELETED = (
     "context_contextversion",
@@ -31,6 +32,9 @@ NEVER_DELETED = (
     "governance_delegation",
     "governance_legalhold",
     "agents_agentkey",
+    "agents_run",
+    "agents_runlease",
+    "agents_runstep",
 )
 
 

@@ -1,0 +1,1 @@
+"""Runs: recorded before they are answered, held by one agent at a time, and never lost."""

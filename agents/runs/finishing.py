@@ -1,0 +1,220 @@
+"""Ends an agent's work on a run: completed, failed, handed off or cancelled; must not dispatch what follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from django.db import transaction
+
+from agents.authentication import AuthenticatedAgent
+from agents.models import Agent, AgentState, HandOff, LeaseEnding, Run, RunLease, RunState
+from agents.runs.leases import LeaseLost, hold
+from agents.runs.moving import end_lease, move, tell
+from agents.runs.outputs import OutputVerdict, judge_output
+from agents.runs.trying_again import try_again
+from context.access import Principal
+from context.digests import canonical, check_storable, digest_of
+from context.errors import InvalidInput, NotFound, NotPermitted
+from context.models import Role
+from governance.audit import ledger
+from governance.audit.attempts import denials_recorded
+
+LARGEST_OUTPUT_BYTES = 1_048_576
+TIMES_SENT_BACK = 1
+
+
+def complete_run(
+    *,
+    agent: AuthenticatedAgent,
+    run_id: UUID,
+    token: str,
+    output: Any,
+    now: datetime,
+    judge: Callable[..., OutputVerdict] = judge_output,
+) -> Run:
+    """Take the output of a run. Sending the same output again under the same lease answers the same.
+
+    An output that breaks the contract's schema or checks goes back once with the reasons, then to a person.
+    """
+    check_storable(output, field="output")
+    if len(canonical(output)) > LARGEST_OUTPUT_BYTES:
+        raise InvalidInput(
+            f"output is larger than {LARGEST_OUTPUT_BYTES} bytes.",
+            field="output",
+            limit=LARGEST_OUTPUT_BYTES,
+            fix="Store what is large elsewhere, and send where it is.",
+        )
+    digest = digest_of(output)
+    with transaction.atomic():
+        try:
+            run, lease = hold(agent=agent, run_id=run_id, token=token, now=now)
+        except LeaseLost:
+            repeated = _completed_with(agent=agent, run_id=run_id, digest=digest)
+            if repeated is None:
+                raise
+            return repeated
+        verdict = judge(run=run, output=output, agent=agent, now=now)
+        run.output, run.output_digest = output, digest
+        entry = _settle(agent=agent, run=run, lease=lease, verdict=verdict, digest=digest, now=now)
+        ledger.append_all(actor=agent.principal, entries=[entry], now=now)
+    return run
+
+
+def _settle(
+    *, agent: AuthenticatedAgent, run: Run, lease: RunLease, verdict: OutputVerdict, digest: str, now: datetime
+) -> ledger.Entry:
+    """Where the judged output sends the run. Saves both; the event to append."""
+    reasons = [failing.as_json() for failing in verdict.failing]
+    if reasons and run.times_sent_back < TIMES_SENT_BACK:
+        end_lease(lease=lease, ending=LeaseEnding.COMPLETED, now=now)
+        run.times_sent_back += 1
+        run.reasons = [*run.reasons, *({"cause": "output_check", "at": now.isoformat(), **each} for each in reasons)]
+        run.attempt, run.not_before = max(run.attempt - 1, 0), now
+        move(run=run, to=RunState.QUEUED, now=now)
+        run.save()
+        return tell(actor=agent.principal, run=run, what="sent_back", now=now, after=digest, reasons=reasons)
+    end_lease(lease=lease, ending=LeaseEnding.COMPLETED, now=now)
+    if reasons:
+        run.reasons = [*run.reasons, *({"cause": "output_check", "at": now.isoformat(), **each} for each in reasons)]
+    to = RunState.IN_REVIEW if reasons or verdict.review_because else RunState.SUCCEEDED
+    move(run=run, to=to, now=now)
+    run.save()
+    what = "completed" if to == RunState.SUCCEEDED else "sent_to_review"
+    return tell(
+        actor=agent.principal,
+        run=run,
+        what=what,
+        now=now,
+        after=digest,
+        reasons=reasons,
+        because=verdict.review_because,
+    )
+
+
+def _completed_with(*, agent: AuthenticatedAgent, run_id: UUID, digest: str) -> Run | None:
+    """The run, where this agent's last lease of it ended with this very output."""
+    lease = RunLease.objects.filter(run=run_id).order_by("-number").first()
+    run = Run.objects.visible_to(agent.principal).select_related("agent").filter(pk=run_id).first()
+    if (
+        run is not None
+        and lease is not None
+        and lease.agent_id == agent.principal.id
+        and lease.ending == LeaseEnding.COMPLETED
+        and run.output_digest == digest
+    ):
+        return run
+    return None
+
+
+def fail_run(
+    *, agent: AuthenticatedAgent, run_id: UUID, token: str, cause: str, detail: str, retryable: bool, now: datetime
+) -> Run:
+    """The agent gives up: tried again with growing waits, then by the next fallback, then left to a person."""
+    for name, value, longest in (("cause", cause, 60), ("detail", detail, 2_000)):
+        check_storable(value, field=name)
+        if not value.strip() or len(value) > longest:
+            raise InvalidInput(f"{name} is empty or too long.", field=name, limit=longest, fix="Say what went wrong.")
+    with transaction.atomic():
+        run, lease = hold(agent=agent, run_id=run_id, token=token, now=now)
+        end_lease(lease=lease, ending=LeaseEnding.FAILED, now=now)
+        entry = try_again(actor=agent.principal, run=run, cause=cause, detail=detail, retryable=retryable, now=now)
+        ledger.append_all(actor=agent.principal, entries=[entry], now=now)
+    return run
+
+
+def hand_off(
+    *,
+    agent: AuthenticatedAgent,
+    run_id: UUID,
+    token: str,
+    to: str,
+    contract: str,
+    reason: str,
+    payload: Any,
+    now: datetime,
+) -> HandOff:
+    """Pass the run to another sanctioned agent, which works on the same snapshot; it finds `payload` with the run."""
+    check_storable([to, contract, reason, payload], field="payload")
+    if len(canonical(payload)) > LARGEST_OUTPUT_BYTES or len(reason) > 500:
+        raise InvalidInput(
+            "payload or reason is too large.", field="payload", limit=LARGEST_OUTPUT_BYTES, fix="Send less."
+        )
+    with transaction.atomic():
+        run, lease = hold(agent=agent, run_id=run_id, token=token, now=now)
+        taker = Agent.objects.filter(slug=to[:60], state=AgentState.SANCTIONED).exclude(pk=agent.principal.id).first()
+        terms = (
+            taker.contracts.select_related("current_version")
+            .filter(slug=contract[:60], current_version__isnull=False)
+            .first()
+            if taker is not None
+            else None
+        )
+        if taker is None or terms is None or run.agent is None:
+            # One answer for no agent, a suspended one, and one that does not hold the contract.
+            raise NotFound("There is no such agent with that contract.", field="to", fix="Hand off to another agent.")
+        end_lease(lease=lease, ending=LeaseEnding.HANDED_OFF, now=now)
+        handed = HandOff.objects.create(
+            run=run, from_agent=run.agent, to_agent=taker, reason=reason, payload=payload, handed_at=now
+        )
+        run.agent, run.contract_version = taker, terms.current_version
+        run.attempt, run.not_before = 0, now
+        move(run=run, to=RunState.QUEUED, now=now)
+        run.save()
+        entry = tell(
+            actor=agent.principal,
+            run=run,
+            what="handed_off",
+            now=now,
+            after=digest_of(payload),
+            came_from=handed.from_agent.slug,
+            reason=reason,
+        )
+        ledger.append_all(actor=agent.principal, entries=[entry], now=now)
+    return handed
+
+
+def cancel_run(*, actor: Principal, run_id: UUID, reason: str, now: datetime) -> Run:
+    """Stop a run for good. A running one ends at once: its agent's next report finds its lease ended."""
+    check_storable(reason, field="reason")
+    if not reason.strip() or len(reason) > 500:
+        raise InvalidInput("A cancelled run needs a reason.", field="reason", limit=500, fix="Say why.")
+    found = Run.objects.visible_to(actor).filter(pk=run_id).first()
+    if found is None:
+        raise NotFound("There is no such run.")
+    with (
+        denials_recorded(
+            actor=actor,
+            action="agents.run.cancel",
+            subject=lambda: ledger.Subject(type="run", id=str(found.pk), label=str(found)),
+            now=now,
+        ),
+        transaction.atomic(),
+    ):
+        run = Run.objects.select_for_update(of=("self",)).select_related("agent").get(pk=run_id)
+        if not may_steer(actor=actor, run=run):
+            raise NotPermitted(
+                "Only who started the run, its agent's owner or an administrator cancels it.",
+                fix="Ask the agent's owner.",
+            )
+        for lease in RunLease.objects.select_for_update().filter(run=run, ended_at__isnull=True):
+            end_lease(lease=lease, ending=LeaseEnding.CANCELLED, now=now)
+        move(run=run, to=RunState.CANCELLED, now=now)
+        run.cancel_asked_at = now
+        run.reasons = [*run.reasons, {"cause": "cancelled", "detail": reason, "at": now.isoformat()}]
+        run.save()
+        ledger.append_all(
+            actor=actor, entries=[tell(actor=actor, run=run, what="cancelled", now=now, reason=reason)], now=now
+        )
+    return run
+
+
+def may_steer(*, actor: Principal, run: Run) -> bool:
+    """Whether they may cancel, pause or resume the run: who asked for it, its agent's owner, an administrator."""
+    if (actor.kind, actor.id) == (run.requested_by_kind, run.requested_by_id):
+        return True
+    if actor.kind != "person":
+        return actor.kind == "system"
+    return actor.has_role(Role.ADMINISTRATOR) or (run.agent is not None and run.agent.owner_id == actor.id)
