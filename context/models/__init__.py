@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from context.models.domains import Domain
+from context.models.holds import Hold
 from context.models.idempotency import IdempotentRequest
 from context.models.items import ContextItem, visible_items
 from context.models.kinds import Kind
@@ -17,6 +18,7 @@ __all__ = [
     "ContextItem",
     "ContextVersion",
     "Domain",
+    "Hold",
     "IdempotentRequest",
     "Kind",
     "LexemeCensus",

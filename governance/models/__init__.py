@@ -10,6 +10,7 @@ from governance.models.checkpoints import Checkpoint
 from governance.models.comments import Comment
 from governance.models.delegations import Delegation
 from governance.models.drafting import Autosave, Presence
+from governance.models.drift_settings import DetectorSetting, Judgement
 from governance.models.findings import Finding, FindingState, Severity
 from governance.models.intervals import ReviewInterval
 from governance.models.notifications import (
@@ -26,6 +27,7 @@ from governance.models.policies import ApprovalPolicy, ApprovalStage, ApproverRu
 from governance.models.ratifications import Ratification, RatificationVerdict
 from governance.models.reminders import Reminder, ReminderStep
 from governance.models.reviews import Decision, Review
+from governance.models.scans import Scan, ScanMark, ScanShard, ScanState, ShardState
 
 __all__ = [
     "ITEM",
@@ -45,9 +47,11 @@ __all__ = [
     "Delegation",
     "Delivery",
     "DeliveryState",
+    "DetectorSetting",
     "Edit",
     "Finding",
     "FindingState",
+    "Judgement",
     "LegalHold",
     "Notification",
     "NotificationChoice",
@@ -63,7 +67,12 @@ __all__ = [
     "Review",
     "ReviewInterval",
     "Rhythm",
+    "Scan",
+    "ScanMark",
+    "ScanShard",
+    "ScanState",
     "Severity",
+    "ShardState",
     "StreamContent",
     "StreamFormat",
     "StreamSignature",

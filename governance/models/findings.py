@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Self
 
 from django.db import models
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
-from context.models import Sensitivity, visible_items
+from context.models import ContextItem, Sensitivity, visible_items
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,13 +42,20 @@ class FindingQuerySet(models.QuerySet["Finding"]):
         """Findings about items the principal may know of; those about none for who answers for the domain."""
         if principal.kind == "system":
             return self
-        about_item = Q(item__isnull=False) & visible_items(principal, prefix="item__")
+        about_item = Q(item__isnull=False) & visible_items(principal, prefix="item__") & self._all_concerned(principal)
         if principal.kind != "person":
             return self.filter(about_item, sensitivity__lte=principal.clearance)
         held = {domain for role, domain in principal.roles if role in OVERSEEING_ROLES}
         overseen = Q() if None in held else Q(domain_id__in=[domain for domain in held if domain is not None])
         about_none = Q(item__isnull=True) & (Q(owner_id=principal.id) | overseen)
         return self.filter(about_item | about_none, sensitivity__lte=principal.clearance)
+
+    def _all_concerned(self, principal: Principal) -> Q:
+        """Every item whose text the evidence shows is the principal's to know."""
+        # Counted over those one may see: a hidden item is not there to be found, for the database least of all.
+        visible = ContextItem.objects.visible_to(principal).values("pk")
+        concerned = self.model.concerned.through._default_manager.filter(finding_id=OuterRef("pk"))
+        return ~Q(Exists(concerned.exclude(contextitem_id__in=visible)))
 
     def unsettled(self) -> Self:
         """Open or acknowledged: somebody still has to do something."""
@@ -64,7 +71,8 @@ class Finding(models.Model):
 
     `fingerprint` names the cause (at most one unsettled finding has it), `evidence_digest` what was seen of it, so
     that a dismissal holds until something else is seen. `subject_*` outlives what it names; `item` is set where the
-    subject is an item. Triggers refuse deletion and any change of what was found.
+    subject is an item, and `concerned` has it with all whose text the evidence shows. `proposal` says how it may be
+    mended (governance/drift/drafts.py). Triggers refuse deletion and any change of what was found.
     """
 
     detector = models.CharField(max_length=40)
@@ -79,8 +87,10 @@ class Finding(models.Model):
     domain = models.ForeignKey(
         "context.Domain", on_delete=models.PROTECT, null=True, blank=True, related_name="findings"
     )
+    concerned = models.ManyToManyField("context.ContextItem", blank=True, related_name="concerned_by")
     summary = models.CharField(max_length=500)
     evidence = models.JSONField(default=dict)
+    proposal = models.JSONField(null=True, blank=True)
     evidence_digest = models.CharField(max_length=64)
     fingerprint = models.CharField(max_length=64)
     state = models.CharField(max_length=12, choices=FindingState.choices, default=FindingState.OPEN)

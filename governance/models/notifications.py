@@ -22,6 +22,7 @@ class NotificationKind(models.TextChoices):
     FINDING_OPENED = "finding_opened", "A finding needs you"
     FINDING_DUE = "finding_due", "A finding of yours is due"
     FINDING_ESCALATED = "finding_escalated", "A finding in your domain is late"
+    FINDINGS_WEEKLY = "findings_weekly", "Your findings, once a week"
     DELEGATION = "delegation", "Somebody decides in another's place"
 
 
