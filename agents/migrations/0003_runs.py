@@ -127,6 +127,20 @@ class Migration(migrations.Migration):
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('agent__isnull', False), ('domain__isnull', True)), models.Q(('agent__isnull', True), ('domain__isnull', False)), _connector='OR'), name='budget_is_an_agents_or_a_domains'), models.CheckConstraint(condition=models.Q(('tokens__isnull', False), ('cost__isnull', False), _connector='OR'), name='budget_limits_something'), models.UniqueConstraint(fields=('agent', 'period'), name='one_budget_an_agent_and_period'), models.UniqueConstraint(fields=('domain', 'period'), name='one_budget_a_domain_and_period')],
             },
         ),
+        migrations.CreateModel(
+            name='RunBundle',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('given_at', models.DateTimeField()),
+                ('agent', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='agents.agent')),
+                ('bundle', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='agents.bundle')),
+                ('run', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='bundles', to='agents.run')),
+            ],
+            options={
+                'ordering': ['run_id', 'id'],
+                'constraints': [models.UniqueConstraint(fields=('run', 'bundle', 'agent'), name='bundle_told_once_of_a_run')],
+            },
+        ),
         migrations.AddIndex(
             model_name='run',
             index=models.Index(condition=models.Q(('state', 'queued')), fields=['agent', 'not_before', 'created_at'], name='run_waiting_for_its_agent'),

@@ -48,6 +48,7 @@ CHANGED_ONLY_BY = {
     "agents_runlease": "plumbline_lease_ends_once",
     "agents_runstep": "plumbline_step_ends_once",
     "agents_handoff": "plumbline_refuse",
+    "agents_runbundle": "plumbline_refuse",
 }
 
 

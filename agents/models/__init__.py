@@ -6,7 +6,7 @@ from agents.models.budgets import Budget
 from agents.models.bundles import Bundle, Receipt, Refusal
 from agents.models.contracts import ContextContract, ContractVersion, WhenIncomplete
 from agents.models.registry import Agent, AgentKey, AgentState, Scope
-from agents.models.run_work import HandOff, LeaseEnding, Operation, RunLease, RunStep, StepState
+from agents.models.run_work import HandOff, LeaseEnding, Operation, RunBundle, RunLease, RunStep, StepState
 from agents.models.runs import FINAL_STATES, Run, RunState
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "Receipt",
     "Refusal",
     "Run",
+    "RunBundle",
     "RunLease",
     "RunState",
     "RunStep",

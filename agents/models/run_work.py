@@ -125,3 +125,19 @@ class HandOff(models.Model):
 
     def __str__(self) -> str:
         return f"{self.from_agent} to {self.to_agent}"
+
+
+class RunBundle(models.Model):
+    """A bundle that the run's agent was given for it: what the run knew; rows are only added."""
+
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="bundles")
+    bundle = models.ForeignKey("agents.Bundle", on_delete=models.PROTECT, related_name="runs")
+    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="+")
+    given_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["run_id", "id"]
+        constraints = [models.UniqueConstraint(fields=["run", "bundle", "agent"], name="bundle_told_once_of_a_run")]
+
+    def __str__(self) -> str:
+        return f"{self.bundle_id[:12]} of {self.run_id}"

@@ -14,13 +14,12 @@ from agents.models import Agent, AgentState, HandOff, LeaseEnding, Run, RunLease
 from agents.runs.leases import LeaseLost, hold
 from agents.runs.moving import end_lease, move, tell
 from agents.runs.outputs import OutputVerdict, judge_output
+from agents.runs.steering import steering
 from agents.runs.trying_again import try_again
 from context.access import Principal
 from context.digests import canonical, check_storable, digest_of
-from context.errors import InvalidInput, NotFound, NotPermitted
-from context.models import Role
+from context.errors import InvalidInput, NotFound
 from governance.audit import ledger
-from governance.audit.attempts import denials_recorded
 
 LARGEST_OUTPUT_BYTES = 1_048_576
 TIMES_SENT_BACK = 1
@@ -181,40 +180,13 @@ def cancel_run(*, actor: Principal, run_id: UUID, reason: str, now: datetime) ->
     check_storable(reason, field="reason")
     if not reason.strip() or len(reason) > 500:
         raise InvalidInput("A cancelled run needs a reason.", field="reason", limit=500, fix="Say why.")
-    found = Run.objects.visible_to(actor).filter(pk=run_id).first()
-    if found is None:
-        raise NotFound("There is no such run.")
-    with (
-        denials_recorded(
-            actor=actor,
-            action="agents.run.cancel",
-            subject=lambda: ledger.Subject(type="run", id=str(found.pk), label=str(found)),
-            now=now,
-        ),
-        transaction.atomic(),
-    ):
-        run = Run.objects.select_for_update(of=("self",)).select_related("agent").get(pk=run_id)
-        if not may_steer(actor=actor, run=run):
-            raise NotPermitted(
-                "Only who started the run, its agent's owner or an administrator cancels it.",
-                fix="Ask the agent's owner.",
-            )
+    with steering(actor=actor, run_id=run_id, action="agents.run.cancel", now=now) as run:
         for lease in RunLease.objects.select_for_update().filter(run=run, ended_at__isnull=True):
             end_lease(lease=lease, ending=LeaseEnding.CANCELLED, now=now)
         move(run=run, to=RunState.CANCELLED, now=now)
         run.cancel_asked_at = now
         run.reasons = [*run.reasons, {"cause": "cancelled", "detail": reason, "at": now.isoformat()}]
         run.save()
-        ledger.append_all(
-            actor=actor, entries=[tell(actor=actor, run=run, what="cancelled", now=now, reason=reason)], now=now
-        )
+        entry = tell(actor=actor, run=run, what="cancelled", now=now, reason=reason)
+        ledger.append_all(actor=actor, entries=[entry], now=now)
     return run
-
-
-def may_steer(*, actor: Principal, run: Run) -> bool:
-    """Whether they may cancel, pause or resume the run: who asked for it, its agent's owner, an administrator."""
-    if (actor.kind, actor.id) == (run.requested_by_kind, run.requested_by_id):
-        return True
-    if actor.kind != "person":
-        return actor.kind == "system"
-    return actor.has_role(Role.ADMINISTRATOR) or (run.agent is not None and run.agent.owner_id == actor.id)

@@ -10,7 +10,6 @@ from typing import Any
 from agents.authentication import AuthenticatedAgent
 from agents.models import Run
 from context import kinds
-from context.errors import InvalidInput
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,8 +37,9 @@ def judge_output(*, run: Run, output: Any, agent: AuthenticatedAgent, now: datet
     version = run.contract_version
     if version is None or version.output_schema is None:
         return OutputVerdict()
-    try:
-        kinds.check(output, version.output_schema, root="output")
-    except InvalidInput as error:
-        return OutputVerdict(failing=[Failing(check="output_schema", detail=error.detail, place=error.field or "")])
-    return OutputVerdict()
+    return OutputVerdict(
+        failing=[
+            Failing(check="output_schema", detail=found.message, place=found.field)
+            for found in kinds.violations(output, version.output_schema, root="output")
+        ]
+    )

@@ -22,6 +22,7 @@ APPEND_ONLY = (
     "agents_contractversion",
     "agents_bundle",
     "agents_handoff",
+    "agents_runbundle",
 )
 NEVER_DELETED = (
     "context_contextversion",
