@@ -17,8 +17,8 @@ class Quantity:
     """One quantity a text names, at its exact place: `source[start:end] == text`.
 
     `magnitude` is in `unit`; `base` is the same in the base unit of its dimension, so that 4 weeks equal 28 days.
-    A range has `upper` and `base_upper` besides. `comparator` says how the text bounds it ("at least", "within"), and `every`
-    marks a period ("annually" is every 1 year). `of` is the word that follows a plain number: 3 *approvals*.
+    A range has `upper` and `base_upper` besides. `comparator` says how the text bounds it ("at least", "within"), and
+    `every` marks a period ("annually" is every 1 year). `of` is the word that follows a plain number: 3 *approvals*.
 
     Dates: `unit` is day, month or year, the precision the text gives; a day without a year has the unit "day of year"
     and the year 4. Times of day are minutes after midnight. A bare `$` is read as USD.

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from context.quantities import spelled
 from context.quantities.tokens import Tokens
-from context.quantities.words import MONEY_SCALES, SCALES
+from context.quantities.words import MONEY_SCALES, SCALES, SMALL, value_of_figure
 from context.wordlists import word_set
 
 SIGNS = {"$": "USD", "€": "EUR", "£": "GBP", "¥": "JPY", "₹": "INR", "₩": "KRW", "₽": "RUB", "₺": "TRY", "₿": "BTC"}
@@ -74,14 +74,14 @@ def _amount(tokens: Tokens, i: int, currency: str) -> tuple[Decimal, int] | None
         return None
     following = tokens.word(i + 1)
     if following in MONEY_SCALES and tokens.touches(i + 1):
-        plain = spelled.value_of_figure(tokens.words[i])
+        plain = value_of_figure(tokens.words[i])
         return (plain * MONEY_SCALES[following], i + 2) if plain is not None else None
     return spelled.number_at(tokens, i, continental=currency in _CONTINENTAL)
 
 
 def _named_behind(tokens: Tokens, i: int) -> Sum | None:
     """500 EUR, 5 million dollars, 1.000,50 €."""
-    if tokens.kind(i) != "figure" and tokens.lower(i) not in spelled.SMALL and tokens.lower(i + 1) not in SCALES:
+    if tokens.kind(i) != "figure" and tokens.lower(i) not in SMALL and tokens.lower(i + 1) not in SCALES:
         return None
     read = spelled.number_at(tokens, i)
     if read is None or not tokens.close(read[1]):

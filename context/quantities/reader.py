@@ -9,7 +9,7 @@ from functools import lru_cache
 
 from context.quantities import dates, money, nominals, spelled
 from context.quantities.bounds import bound_of
-from context.quantities.model import Comparator, Kind, Nominal, Numerals, Quantity
+from context.quantities.model import Comparator, Kind, Nominal, NominalKind, Numerals, Quantity
 from context.quantities.tokens import Tokens
 from context.quantities.units import PERIODS, TIME, unit_named, worth
 from context.quantities.words import ORDINALS, TIMES
@@ -239,7 +239,7 @@ class _Reader:
                   upper=read.upper)  # fmt: skip
         return read.after
 
-    def _name(self, i: int, after: int, kind: nominals.NominalKind) -> int:
+    def _name(self, i: int, after: int, kind: NominalKind) -> int:
         start, end = self.tokens.starts[i], self.tokens.ends[after - 1]
         self.nominals.append(Nominal(start=start, end=end, text=self.tokens.text[start:end], kind=kind))
         if kind == "section":

@@ -107,5 +107,5 @@ def _dimension(unit: str, dimensionality: str) -> str:
 
 
 @cache
-def _registry() -> pint.UnitRegistry:
+def _registry() -> pint.UnitRegistry[Decimal]:
     return pint.UnitRegistry(non_int_type=Decimal, cache_folder=None)
