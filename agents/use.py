@@ -15,7 +15,7 @@ from context.access import Principal
 from context.models import ContextItem
 from context.models.domains import ancestors
 from governance.impact import Touched
-from governance.models import Change
+from governance.models import ITEM, Change
 
 # Refusals looked through for the gaps that were felt most.
 MOST_REFUSALS = 2_000
@@ -82,9 +82,9 @@ def contracts_for(*, principal: Principal, item: ContextItem) -> list[ContractUs
 
 def impact_of_change(change: Change, keys: Sequence[str], principal: Principal) -> list[Touched]:
     """The contracts one may know of that would receive an item of the change, with their agents. Four queries."""
-    edits = list(change.edits.select_related("kind", "domain__parent"))
+    edits = list(change.edits.filter(record=ITEM).select_related("kind", "domain__parent"))
     known = set(visible_agents(principal).values_list("pk", flat=True))
-    domains = {edit.domain_id: frozenset(domain.slug for domain in ancestors(edit.domain)) for edit in edits}
+    domains = {edit.item_domain.pk: frozenset(domain.slug for domain in ancestors(edit.item_domain)) for edit in edits}
     found = []
     for contract in _current_contracts(principal):
         stated = contract.current_version.requirements if contract.current_version else []
@@ -92,7 +92,7 @@ def impact_of_change(change: Change, keys: Sequence[str], principal: Principal) 
             edit.key
             for edit in edits
             if any(
-                _asks(each, edit.key, edit.kind.slug, domains[edit.domain_id], edit.payload.get("tags") or [])
+                _asks(each, edit.key, edit.item_kind.slug, domains[edit.item_domain.pk], edit.payload.get("tags") or [])
                 for each in stated
             )
         ]

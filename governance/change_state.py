@@ -13,7 +13,8 @@ from context.errors import Conflict, NotFound, NotPermitted, PreconditionFailed
 from context.models import Sensitivity, User
 from governance.audit import ledger
 from governance.audit.attempts import denials_recorded, record_restricted_read
-from governance.models import Change, ChangeState, Edit
+from governance.governed_edits import may_edit_record
+from governance.models import ITEM, Change, ChangeState, Edit
 from governance.permissions import may_author
 from governance.policies import Demand
 
@@ -42,7 +43,13 @@ def loaded_edits(change: Change) -> list[Edit]:
     """The change's edits with all that policies and publication ask of them. One query."""
     return list(
         change.edits.select_related(
-            "kind", "domain__parent", "owner", "item__kind", "item__domain__parent", "item__current_version"
+            "kind",
+            "domain__parent",
+            "owner",
+            "base_domain__parent",
+            "item__kind",
+            "item__domain__parent",
+            "item__current_version",
         )
     )
 
@@ -59,11 +66,11 @@ def change_digest(change: Change, edits: Sequence[Edit], demands: Sequence[Deman
             "edits": [
                 {
                     "operation": edit.operation,
-                    "key": edit.key,
+                    "key": edit.address,
                     "base_version": edit.base_version,
                     "payload": edit.payload,
                 }
-                for edit in sorted(edits, key=lambda each: each.key)
+                for edit in sorted(edits, key=lambda each: each.address)
             ],
         }
     )
@@ -73,9 +80,15 @@ def require_editor(change: Change, principal: Principal) -> None:
     """Editors, and whoever may author in every domain the change touches."""
     if change.editors.filter(pk=principal.id).exists():
         return
-    edits = list(change.edits.select_related("domain", "item"))
-    if not edits or not all(may_author(principal, edit.domain, edit.item) for edit in edits):
+    edits = list(change.edits.select_related("domain", "item", "owner"))
+    if not edits or not all(_may_edit(principal, edit) for edit in edits):
         raise NotPermitted(f"You may not edit change {change.pk}.", fix="Ask its author to add you as an editor.")
+
+
+def _may_edit(principal: Principal, edit: Edit) -> bool:
+    if edit.record == ITEM and edit.domain is not None:
+        return may_author(principal, edit.domain, edit.item)
+    return may_edit_record(principal, edit)
 
 
 def back_to_draft(change: Change, actor: User, now: datetime) -> str | None:
@@ -117,8 +130,10 @@ def append_event(
 
 def subject_of(change: Change) -> ledger.Subject:
     """The change as the subject of audit events, as sensitive as the most sensitive text it touches."""
-    levels = list(change.edits.values_list("sensitivity", "item__sensitivity"))
-    level = max((max(proposed, present or 0) for proposed, present in levels), default=int(Sensitivity.INTERNAL))
+    levels = list(change.edits.values_list("sensitivity", "item__sensitivity", "base_sensitivity"))
+    level = max(
+        (max(proposed, item or 0, record or 0) for proposed, item, record in levels), default=int(Sensitivity.INTERNAL)
+    )
     return ledger.Subject(type="change", id=str(change.pk), label=change.title, sensitivity=level)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,7 +26,9 @@ from governance.change_state import (
     touch,
 )
 from governance.edits import EditInput, NothingToChange, brief, build_edit, check_bases, is_same, refuse_doubles
-from governance.models import Change, ChangeState, Edit, Operation
+from governance.governed import at_address
+from governance.governed_edits import build_record_edit, check_record_bases, check_record_drafts
+from governance.models import ITEM, Change, ChangeState, Edit, Operation
 from governance.notices import tell_submitted
 from governance.policies import demands_of, progress_of
 from governance.references import References
@@ -48,7 +50,7 @@ def create_change(
         action="governance.change.create",
         subject=lambda: ledger.Subject(type="change", id="new", label="A change that was not made"),
         now=now,
-        data={"keys": [edit.key for edit in edits[:50]]},
+        data={"keys": [edit.address for edit in edits[:50]]},
     )
     with denials, transaction.atomic():
         change = Change.objects.create(
@@ -61,9 +63,9 @@ def create_change(
         )
         change.editors.add(actor)
         references = References(principal=principal)
-        references.load_items(edit.key for edit in edits)
-        references.created_keys = {edit.key for edit in edits if edit.operation == Operation.CREATE and edit.key}
-        made = [build_edit(change, edit, actor=actor, references=references, now=now) for edit in edits]
+        references.load_items(edit.key for edit in edits if edit.record == ITEM)
+        references.created_keys = _created(edits)
+        made = [_build(change, edit, actor=actor, references=references, now=now) for edit in edits]
         kept = [edit for edit in made if edit is not None]
         if edits and not kept:
             raise NothingToChange("The edits leave every item as it is.", fix="Change something, or leave it.")
@@ -76,21 +78,19 @@ def create_change(
 def put_edit(
     *, actor: User, change_id: int, edit: EditInput, now: datetime, expected_row_version: int | None = None
 ) -> Edit | None:
-    """Add an edit, or replace the one on the same item. Any real difference voids what was approved.
+    """Add an edit, or replace the one on the same item or record. Any real difference voids what was approved.
 
     Returns None, and leaves everything as it was, where the edit would change nothing that is not there already.
     """
     principal = principal_for(actor)
-    with attempting("edit", principal=principal, change_id=change_id, now=now, key=edit.key), transaction.atomic():
+    with attempting("edit", principal=principal, change_id=change_id, now=now, key=edit.address), transaction.atomic():
         change = lock_change(principal=principal, change_id=change_id, expected_row_version=expected_row_version)
-        present = {each.key: each for each in change.edits.all()}
+        present = {each.address: each for each in change.edits.all()}
         references = References(principal=principal)
-        references.created_keys = {each.key for each in present.values() if each.operation == Operation.CREATE} | (
-            {edit.key} if edit.operation == Operation.CREATE and edit.key else set()
-        )
+        references.created_keys = _created([*present.values(), edit])
         require_editor(change, principal)
-        made = build_edit(change, edit, actor=actor, references=references, now=now)
-        was = present.get(made.key if made is not None else edit.key)
+        made = _build(change, edit, actor=actor, references=references, now=now)
+        was = present.get(made.address if made is not None else edit.address)
         if made is None and was is None:
             return None
         if made is not None and was is not None and is_same(was, made):
@@ -107,21 +107,26 @@ def put_edit(
             principal,
             "governance.change.edited",
             now,
-            edit=brief(made) if made is not None else {"key": was.key if was else edit.key, "operation": "removed"},
+            edit=brief(made) if made is not None else {"key": edit.address, "operation": "removed"},
             voided=voided,
         )
     return made
 
 
 def remove_edit(
-    *, actor: User, change_id: int, key: str, now: datetime, expected_row_version: int | None = None
+    *,
+    actor: User,
+    change_id: int,
+    key: str,
+    now: datetime,
+    expected_row_version: int | None = None,
 ) -> Change:
-    """Take an item out of the change; what was approved is void."""
+    """Take an item, or what else is at this address, out of the change; what was approved is void."""
     principal = principal_for(actor)
     with attempting("edit", principal=principal, change_id=change_id, now=now, key=key), transaction.atomic():
         change = lock_change(principal=principal, change_id=change_id, expected_row_version=expected_row_version)
         require_editor(change, principal)
-        edit = change.edits.filter(key=key).first()
+        edit = change.edits.filter(at_address(key)).first()
         if edit is None:
             raise NotFound(f"Change {change.pk} has no edit of {key[:200]}.", field="key")
         voided = back_to_draft(change, actor, now)
@@ -131,7 +136,7 @@ def remove_edit(
             principal,
             "governance.change.edited",
             now,
-            edit={"key": key, "operation": "removed"},
+            edit={"key": edit.address, "operation": "removed"},
             voided=voided,
         )
     return change
@@ -189,6 +194,8 @@ def submit_change(*, actor: User, change_id: int, now: datetime, expected_row_ve
         if not edits:
             raise Conflict(f"Change {change.pk} has no edits.", field="edits", fix="Add an edit first.")
         check_bases(edits)
+        check_record_bases(edits)
+        check_record_drafts(edits, principal)
         demands = demands_of(edits)
         change.digest = change_digest(change, edits, demands)
         change.approvals_required = max(demand.people_required for demand in demands)
@@ -240,6 +247,16 @@ def reopen_change(*, actor: User, change_id: int, now: datetime) -> Change:
         before = back_to_draft(change, actor, now)
         append_event(change, principal, "governance.change.reopened", now, before=before or "")
     return change
+
+
+def _created(edits: Iterable[Edit | EditInput]) -> set[str]:
+    """The keys of the items that these edits create, as far as they are given."""
+    return {each.key for each in edits if each.record == ITEM and each.operation == Operation.CREATE and each.key}
+
+
+def _build(change: Change, edit: EditInput, *, actor: User, references: References, now: datetime) -> Edit | None:
+    build = build_edit if edit.record == ITEM else build_record_edit
+    return build(change, edit, actor=actor, references=references, now=now)
 
 
 def _line(value: Any, name: str, limit: int) -> str:

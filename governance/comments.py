@@ -11,6 +11,7 @@ from context.digests import check_storable
 from context.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from context.models import User
 from governance.change_state import append_event, attempting, get_change
+from governance.governed import at_address
 from governance.models import Comment
 
 LONGEST_COMMENT = 10_000
@@ -39,7 +40,7 @@ def add_comment(
         raise InvalidInput("The comment is empty.", field="text", fix="Write something.")
     with transaction.atomic():
         change = get_change(principal=principal, change_id=change_id)
-        if key and not change.edits.filter(key=key).exists():
+        if key and not change.edits.filter(at_address(key)).exists():
             raise NotFound(f"Change {change.pk} has no edit of {key[:200]}.", field="key")
         parent = None
         if reply_to is not None:

@@ -35,7 +35,7 @@ class StandIn:
     domain_ids: frozenset[int] | None
     until_at: datetime
 
-    def covers(self, domain_id: int) -> bool:
+    def covers(self, domain_id: int | None) -> bool:
         return self.domain_ids is None or domain_id in self.domain_ids
 
 

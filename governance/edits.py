@@ -1,4 +1,4 @@
-"""Edits: what somebody wants done to one item, built into a checked row, and compared with its base; must not save."""
+"""Edits of items: what somebody wants done, built into a checked row, compared with its base; must not save."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from context.digests import digest_of
 from context.errors import Conflict, InvalidInput
 from context.models import ContextItem, ContextVersion, User
 from context.row_security import reading_as_system
-from governance.models import Change, Edit, Operation
+from governance.models import ITEM, Change, Edit, Operation
 from governance.permissions import require_author
 from governance.proposals import FieldDifference, Payload, Proposal, check_key, differences, key_for, prepare, state_of
 from governance.references import References, UnknownReference
@@ -33,7 +33,7 @@ class StaleBase(Conflict):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EditInput:
-    """What somebody wants done to one item.
+    """What somebody wants done to one item, or to the governed record of that kind and key.
 
     `payload` may leave out what stays as it is. `key` may be empty for a creation (made from the title).
     `base_version` defaults to the current one; `revert_to` is the version number to return to; `replaced_by`
@@ -41,11 +41,17 @@ class EditInput:
     """
 
     operation: str
+    record: str = ITEM
     key: str = ""
     payload: Mapping[str, Any] = field(default_factory=dict)
     base_version: int | None = None
     revert_to: int | None = None
     replaced_by: str | None = None
+
+    @property
+    def address(self) -> str:
+        """As `Edit.address`: what tells its subject from any other."""
+        return self.key if self.record == ITEM else f"{self.record}:{self.key}"
 
 
 def build_edit(change: Change, edit: EditInput, *, actor: User, references: References, now: datetime) -> Edit | None:
@@ -109,7 +115,8 @@ def base_state(edit: Edit) -> Payload | None:
 
 
 def check_bases(edits: Sequence[Edit]) -> None:
-    """Refuse where an item has moved on since its edit was made, naming each."""
+    """Refuse where an item has moved on since its edit was made, naming each; other records are passed over."""
+    edits = [edit for edit in edits if edit.record == ITEM]
     with reading_as_system():
         taken = set(
             ContextItem.objects.filter(key__in=[edit.key for edit in edits if edit.item_id is None]).values_list(
@@ -142,7 +149,7 @@ def check_bases(edits: Sequence[Edit]) -> None:
 
 
 def brief(edit: Edit) -> dict[str, Any]:
-    return {"operation": edit.operation, "key": edit.key, "payload": digest_of(edit.payload)}
+    return {"operation": edit.operation, "key": edit.address, "payload": digest_of(edit.payload)}
 
 
 def is_same(was: Edit, made: Edit) -> bool:
@@ -152,11 +159,11 @@ def is_same(was: Edit, made: Edit) -> bool:
 def refuse_doubles(edits: Sequence[Edit]) -> None:
     seen: set[str] = set()
     for edit in edits:
-        if edit.key in seen:
+        if edit.address in seen:
             raise InvalidInput(
-                f"{edit.key} is edited twice in one change.", field="edits.key", fix="Keep one edit per item."
+                f"{edit.address} is edited twice in one change.", field="edits.key", fix="Keep one edit per item."
             )
-        seen.add(edit.key)
+        seen.add(edit.address)
 
 
 def _build_creation(change: Change, edit: EditInput, *, actor: User, references: References, now: datetime) -> Edit:

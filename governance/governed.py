@@ -6,12 +6,13 @@ Each kind of record (a contract, a rule set) is an object that keeps to `Governe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
 from django.conf import settings
+from django.db.models import Q
 from django.utils.module_loading import import_string
 
 from context.access import Principal
@@ -64,7 +65,7 @@ class Writing:
 
 
 class GovernedRecord(Protocol):
-    """One kind of record. `identities` names, for fields that hold arrays of objects, what tells the objects apart."""
+    """One kind of record: what it is called, its fields in the order of a page, and their labels."""
 
     name: str
     noun: str
@@ -81,11 +82,25 @@ class GovernedRecord(Protocol):
     def states(self, keys: Iterable[str]) -> dict[str, RecordState]:
         """The records of these keys as they stand, whoever asks. One or two queries."""
 
+    def visible(self, principal: Principal, keys: Iterable[str]) -> set[str]:
+        """Those of these keys whose records the principal may know of. One query."""
+
     def payload_at(self, key: str, version: int) -> Payload | None:
         """The payload of one version; None where there is none."""
 
-    def prepare(self, *, key: str, payload: Mapping[str, Any], base: Payload | None, principal: Principal) -> Draft:
-        """Check a payload, taking from `base` what it leaves out. Raises a DomainError with field, limit and fix."""
+    def prepare(
+        self,
+        *,
+        key: str,
+        payload: Mapping[str, Any],
+        base: Payload | None,
+        principal: Principal,
+        created: Collection[str],
+    ) -> Draft:
+        """Check a payload, taking from `base` what it leaves out; `created` are items that the same change creates.
+
+        Raises a DomainError with field, limit and fix.
+        """
 
     def may_propose(self, principal: Principal, facets: Facets) -> bool:
         """Whether this person may propose such an edit; asked of the record as it is and as it would become."""
@@ -121,15 +136,28 @@ def record_names() -> tuple[str, ...]:
     return (ITEM, *settings.GOVERNED_RECORDS)
 
 
+def at_address(address: str) -> Q:
+    """The condition on edits to be of what this address tells (`Edit.address`)."""
+    record, colon, key = address.partition(":")
+    return Q(record=record, key=key) if colon else Q(record=ITEM, key=address)
+
+
 def split(edits: Iterable[Edit]) -> tuple[list[Edit], dict[str, list[Edit]]]:
     """The edits of items, and those of other records by their kind."""
-    items, records = [], {}
+    items: list[Edit] = []
+    records: dict[str, list[Edit]] = {}
     for edit in edits:
         if edit.record == ITEM:
             items.append(edit)
         else:
             records.setdefault(edit.record, []).append(edit)
     return items, records
+
+
+def lock_records(edits: Iterable[Edit]) -> None:
+    """Lock what these edits are of, in one order, so that two publications cannot wait for each other."""
+    for name, theirs in sorted(split(edits)[1].items()):
+        governed(name).lock(sorted(edit.key for edit in theirs))
 
 
 def noun_of(edit: Edit) -> tuple[str, str]:

@@ -10,7 +10,7 @@ from django.utils.module_loading import import_string
 
 from context.access import Principal
 from context.models import ContextItem, Relation
-from governance.models import Change
+from governance.models import ITEM, Change
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +29,7 @@ ImpactSource = Callable[[Change, Sequence[str], Principal], list[Touched]]
 
 def impact_of(*, change: Change, principal: Principal) -> list[Touched]:
     """Items that refer to the change's items, then what the upper floors add through `IMPACT_SOURCES`."""
-    keys = list(change.edits.values_list("key", flat=True))
+    keys = list(change.edits.filter(record=ITEM).values_list("key", flat=True))
     touched = _referring_items(keys, principal)
     for path in settings.IMPACT_SOURCES.values():
         source: ImpactSource = import_string(path)

@@ -12,7 +12,7 @@ from context.models import ContextItem, Domain, RoleGrant, User
 from context.ownership import effective_owner_id, read_answering
 from governance.audit import ledger
 from governance.delegations import delegates_of
-from governance.models import ApproverRule, Change, Edit, NotificationKind, Review
+from governance.models import ITEM, ApproverRule, Change, Edit, NotificationKind, Review
 from governance.notifying import notify
 from governance.policies import DemandProgress, StageDemand
 
@@ -69,8 +69,9 @@ def tell_reviewed(
 def tell_published(*, change: Change, edits: Sequence[Edit], actor_id: int, now: datetime) -> None:
     """Whoever answers for the items, or stewards them: one notice a person, whatever the number of items."""
     answering = read_answering()
-    items = ContextItem.objects.filter(key__in=[edit.key for edit in edits]).select_related("owner")
-    concerned: dict[int, list[ContextItem]] = {}
+    items = ContextItem.objects.filter(key__in=[edit.key for edit in edits if edit.record == ITEM])
+    items = items.select_related("owner")
+    concerned: dict[int, list[tuple[str, int]]] = {}
     stewards: dict[int, list[int]] = {}
     rows = ContextItem.stewards.through._default_manager.filter(contextitem__in=items)
     for item_id, person in rows.values_list("contextitem_id", "user_id"):
@@ -78,9 +79,14 @@ def tell_published(*, change: Change, edits: Sequence[Edit], actor_id: int, now:
     for item in items:
         for person in {effective_owner_id(item, answering), *stewards.get(item.pk, ())}:
             if person is not None:
-                concerned.setdefault(person, []).append(item)
+                concerned.setdefault(person, []).append((item.title, item.sensitivity))
+    for edit in edits:
+        if edit.record != ITEM:
+            for named in {edit.owner_id, edit.base_owner_id, *edit.steward_ids}:
+                if named is not None:
+                    concerned.setdefault(named, []).append((edit.label, edit.sensitivity))
     for person, theirs in concerned.items():
-        titles = ", ".join(f"“{item.title}”" for item in theirs[:NAMED_AT_MOST])
+        titles = ", ".join(f"“{title}”" for title, _ in theirs[:NAMED_AT_MOST])
         more = f" and {len(theirs) - NAMED_AT_MOST} more" if len(theirs) > NAMED_AT_MOST else ""
         notify(
             people=[person],
@@ -89,7 +95,7 @@ def tell_published(*, change: Change, edits: Sequence[Edit], actor_id: int, now:
                 type="change",
                 id=str(change.pk),
                 label=change.title,
-                sensitivity=max(item.sensitivity for item in theirs),
+                sensitivity=max(sensitivity for _, sensitivity in theirs),
             ),
             text=f"{titles}{more}: published by “{change.title}”.",
             url=f"/changes/{change.pk}/",
@@ -117,8 +123,8 @@ def approvers_of(stages: Iterable[StageDemand]) -> set[int]:
     """
     found: set[int] = set()
     groups: set[int] = set()
-    roles: dict[str, set[int]] = {}
-    owned: set[int] = set()
+    roles: dict[str, set[int | None]] = {}
+    owned: set[int | None] = set()
     for stage in stages:
         if stage.rule == ApproverRule.GROUP and stage.group_id is not None:
             groups.add(stage.group_id)
@@ -133,6 +139,7 @@ def approvers_of(stages: Iterable[StageDemand]) -> set[int]:
     if groups:
         found |= set(User.objects.filter(groups__in=groups).values_list("pk", flat=True))
     if owned or roles:
+        # What has no domain is for those alone who hold the role everywhere.
         above = _above(owned.union(*roles.values()))
         found |= set(
             Domain.objects.filter(pk__in={up for each in owned for up in above[each]}, owner__isnull=False).values_list(
@@ -165,9 +172,9 @@ def who_may_read(change: Change, people: Collection[int]) -> set[int]:
     return found
 
 
-def _above(domain_ids: Iterable[int]) -> Mapping[int, set[int]]:
+def _above(domain_ids: Iterable[int | None]) -> Mapping[int | None, set[int]]:
     parents = dict(Domain.objects.values_list("pk", "parent_id"))
-    found: dict[int, set[int]] = {}
+    found: dict[int | None, set[int]] = {}
     for domain_id in domain_ids:
         chain: set[int] = set()
         at: int | None = domain_id

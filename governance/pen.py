@@ -13,6 +13,7 @@ from context import passages
 from context.models import ContextItem, ContextVersion, Passage, Relation, User
 from governance.audit import ledger
 from governance.edits import StaleBase
+from governance.governed import GovernedRecord, Writing, governed, split
 from governance.models import Change, Edit, Operation
 from governance.payload_fields import parse_moment
 from governance.proposals import METADATA_FIELDS, Payload, version_digest
@@ -40,7 +41,8 @@ class Pen:
         actor: User,
         now: datetime,
     ) -> list[ledger.Entry]:
-        """Two passes, so that items created together may relate to each other."""
+        """Items in two passes, so that those created together may relate to each other; then other records."""
+        edits, records = split(edits)
         written = {}
         entries = []
         for edit in edits:
@@ -50,8 +52,8 @@ class Pen:
             if item is None:
                 item = ContextItem.objects.create(
                     key=edit.key,
-                    kind=edit.kind,
-                    domain=edit.domain,
+                    kind=edit.item_kind,
+                    domain=edit.item_domain,
                     title=edit.payload["title"],
                     sensitivity=edit.sensitivity,
                     created_at=now,
@@ -80,6 +82,15 @@ class Pen:
                 entries.append(self._retire(edit, now))
             else:
                 self._write_relations(written[edit.key], edit.payload)
+        writing = Writing(
+            change_id=self.change.pk,
+            author=self.change.author.display_name,
+            approvals=tuple(approvals),
+            actor=actor,
+            now=now,
+        )
+        for name, theirs in records.items():
+            entries += [_write_record(governed(name), edit, writing) for edit in theirs]
         return entries
 
     def _write_version(
@@ -118,7 +129,7 @@ class Pen:
     def _write_item(self, edit: Edit, item: ContextItem, version: ContextVersion, actor: User, now: datetime) -> None:
         payload = edit.payload
         source = payload["source"] or {}
-        item.title, item.kind, item.domain = payload["title"], edit.kind, edit.domain
+        item.title, item.kind, item.domain = payload["title"], edit.item_kind, edit.item_domain
         item.owner, item.sensitivity, item.tags = edit.owner, edit.sensitivity, payload["tags"]
         item.source_kind, item.source_uri = source.get("kind", ""), source.get("uri", "")
         item.source_fingerprint = source.get("fingerprint", "")
@@ -192,6 +203,12 @@ class Pen:
             data={"change": self.change.pk, "replaced_by": replacement},
             before=previous.digest if previous else None,
         )
+
+
+def _write_record(record: GovernedRecord, edit: Edit, writing: Writing) -> ledger.Entry:
+    if edit.operation == Operation.RETIRE:
+        return record.retire(key=edit.key, writing=writing)
+    return record.publish(key=edit.key, payload=edit.payload, writing=writing)
 
 
 def _item_subject(edit: Edit) -> ledger.Subject:

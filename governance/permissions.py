@@ -30,7 +30,7 @@ def require_author(principal: Principal, domain: Domain, item: ContextItem | Non
         )
 
 
-def may_publish(principal: Principal, domain_ids: Iterable[int]) -> bool:
+def may_publish(principal: Principal, domain_ids: Iterable[int | None]) -> bool:
     """Whether the person holds, in every domain touched, a role that publishes what is approved."""
     return all(any(principal.has_role(role, domain_id) for role in PUBLISHING_ROLES) for domain_id in domain_ids)
 

@@ -11,7 +11,10 @@ from context.digests import digest_of
 from context.models import Domain, Kind, Role, Sensitivity, User
 from context.models.domains import ancestors
 from context.ownership import Answering, read_answering
-from governance.models import ApprovalPolicy, ApprovalStage, ApproverRule, Decision, Edit, Review
+from governance.models import ITEM, ApprovalPolicy, ApprovalStage, ApproverRule, Decision, Edit, Review
+
+# Where what has no domain belongs.
+WHOLE = "the whole organisation"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +39,7 @@ class StageDemand:
     group_id: int | None
     person_id: int | None
     role: str
-    domain_id: int
+    domain_id: int | None
     owner_id: int | None
 
     def admits(self, principal: Principal) -> bool:
@@ -107,18 +110,21 @@ class Lookups:
     answering: Answering
     owners: Mapping[int, User]
 
-    def answerable(self, owner_id: int | None, domain_id: int) -> User | None:
+    def answerable(self, owner_id: int | None, domain_id: int | None) -> User | None:
         """The owner of an item or, where they left or there is none, who answers for the domain."""
         owner = self.owners.get(owner_id or 0)
         if owner is not None and owner.is_active:
             return owner
+        if domain_id is None:
+            return None
         return self.owners.get(self.answering.for_domain(domain_id) or 0)
 
 
 def read_lookups(edits: Iterable[Edit]) -> Lookups:
     """What `demands_of` needs for these edits. Six queries, whatever their number."""
     answering = read_answering()
-    people = {edit.owner_id for edit in edits} | {edit.item.owner_id for edit in edits if edit.item is not None}
+    people = {edit.owner_id for edit in edits} | {edit.base_owner_id for edit in edits}
+    people |= {edit.item.owner_id for edit in edits if edit.item is not None}
     people |= {person for chain in answering.chains.values() for person in chain}
     return Lookups(
         policies=_all_policies(),
@@ -128,28 +134,36 @@ def read_lookups(edits: Iterable[Edit]) -> Lookups:
 
 
 def policy_for(
-    *, kind: Kind, domain: Domain, sensitivity: int, policies: Iterable[ApprovalPolicy] | None = None
+    *,
+    kind: Kind | None,
+    domain: Domain | None,
+    sensitivity: int,
+    record: str = ITEM,
+    policies: Iterable[ApprovalPolicy] | None = None,
 ) -> PolicyChoice:
-    """The most specific policy that matches: most selectors named, then kind, then nearest domain."""
+    """The most specific policy that matches: most selectors named, then kind or record, then nearest domain."""
     if policies is None:
         policies = _all_policies()
-    chain = [each.pk for each in ancestors(domain)]
+    chain = [each.pk for each in ancestors(domain)] if domain is not None else []
     matching = [
         policy
         for policy in policies
-        if policy.kind_id in (None, kind.pk)
+        if policy.record in ("", record)
+        and policy.kind_id in (None, kind.pk if kind is not None else None)
         and (policy.domain_id is None or policy.domain_id in chain)
         and policy.sensitivity in (None, sensitivity)
     ]
 
-    def specificity(policy: ApprovalPolicy) -> tuple[int, bool, int, bool]:
-        named = [policy.kind_id is not None, policy.domain_id is not None, policy.sensitivity is not None]
+    def specificity(policy: ApprovalPolicy) -> tuple[int, bool, bool, int, bool]:
+        # A kind says already that it is for items: that the policy says so as well makes it no more specific.
+        subject = policy.kind_id is not None or policy.record != ""
+        named = [subject, policy.domain_id is not None, policy.sensitivity is not None]
         nearness = -chain.index(policy.domain_id) if policy.domain_id is not None else -len(chain)
-        return (sum(named), named[0], nearness, named[2])
+        return (sum(named), policy.kind_id is not None, named[0], nearness, named[2])
 
     ordered = sorted(matching, key=specificity, reverse=True)
     chosen = ordered[0]
-    return PolicyChoice(policy=chosen, why=_why(chosen, kind, domain), also_matching=tuple(ordered[1:]))
+    return PolicyChoice(policy=chosen, why=_why(chosen, kind, domain, record), also_matching=tuple(ordered[1:]))
 
 
 def demands_of(edits: Sequence[Edit], lookups: Lookups | None = None) -> list[Demand]:
@@ -159,23 +173,27 @@ def demands_of(edits: Sequence[Edit], lookups: Lookups | None = None) -> list[De
     does not choose an easier policy for itself.
     """
     lookups = read_lookups(edits) if lookups is None else lookups
-    grouped: dict[tuple[int, int, int | None], tuple[ApprovalPolicy, Domain, str, set[str]]] = {}
+    grouped: dict[tuple[int, int | None, int | None], tuple[ApprovalPolicy, Domain | None, str, set[str]]] = {}
     for edit in edits:
         faces = {(edit.kind, edit.domain, edit.sensitivity, edit.owner_id)}
         if edit.item is not None:
             item = edit.item
             faces.add((item.kind, item.domain, item.sensitivity, item.owner_id))
+        if edit.base_sensitivity is not None:
+            faces.add((None, edit.base_domain, edit.base_sensitivity, edit.base_owner_id))
         for kind, domain, sensitivity, owner_id in faces:
-            choice = policy_for(kind=kind, domain=domain, sensitivity=sensitivity, policies=lookups.policies)
+            choice = policy_for(
+                kind=kind, domain=domain, sensitivity=sensitivity, record=edit.record, policies=lookups.policies
+            )
             by_owner = any(stage.approvers == ApproverRule.ITEM_OWNER for stage in choice.policy.stages.all())
-            place = (choice.policy.pk, domain.pk, owner_id if by_owner else None)
-            grouped.setdefault(place, (choice.policy, domain, choice.why, set()))[3].add(edit.key)
+            place = (choice.policy.pk, domain.pk if domain is not None else None, owner_id if by_owner else None)
+            grouped.setdefault(place, (choice.policy, domain, choice.why, set()))[3].add(edit.address)
     return [
         Demand(
             policy_id=policy.pk,
             policy_name=policy.name,
             policy_digest=policy_digest(policy),
-            domain_name=domain.name,
+            domain_name=domain.name if domain is not None else WHOLE,
             why=why,
             keys=tuple(sorted(keys)),
             stages=tuple(_stage_demand(stage, domain, owner_id, lookups) for stage in policy.stages.all()),
@@ -189,6 +207,7 @@ def policy_digest(policy: ApprovalPolicy) -> str:
     return digest_of(
         {
             "policy": policy.pk,
+            "record": policy.record,
             "kind": policy.kind_id,
             "domain": policy.domain_id,
             "sensitivity": policy.sensitivity,
@@ -249,12 +268,13 @@ def _all_policies() -> list[ApprovalPolicy]:
     return [policy for policy in found if policy.stages.all()]
 
 
-def _stage_demand(stage: ApprovalStage, domain: Domain, owner_id: int | None, lookups: Lookups) -> StageDemand:
+def _stage_demand(stage: ApprovalStage, domain: Domain | None, owner_id: int | None, lookups: Lookups) -> StageDemand:
+    domain_id = domain.pk if domain is not None else None
     by_domain = stage.approvers in (ApproverRule.DOMAIN_OWNER, ApproverRule.ROLE)
     by_owner = stage.approvers == ApproverRule.ITEM_OWNER
-    answerable = lookups.answerable(owner_id, domain.pk)
+    answerable = lookups.answerable(owner_id, domain_id)
     # The token names the owner as the text does, so that an approval stands when they leave.
-    token = f"{stage.pk}:{domain.pk if by_domain else ''}:{owner_id or '' if by_owner else ''}"
+    token = f"{stage.pk}:{domain_id or '' if by_domain else ''}:{owner_id or '' if by_owner else ''}"
     return StageDemand(
         token=token,
         name=stage.name,
@@ -265,30 +285,33 @@ def _stage_demand(stage: ApprovalStage, domain: Domain, owner_id: int | None, lo
         group_id=stage.group_id,
         person_id=stage.person_id,
         role=stage.role,
-        domain_id=domain.pk,
+        domain_id=domain_id,
         owner_id=answerable.pk if answerable is not None else None,
     )
 
 
-def _who(stage: ApprovalStage, domain: Domain, owner: User | None) -> str:
+def _who(stage: ApprovalStage, domain: Domain | None, owner: User | None) -> str:
+    where = domain.name if domain is not None else WHOLE
     if stage.approvers == ApproverRule.GROUP:
         return f"anyone in {stage.group.name}" if stage.group else "nobody: the group is gone"
     if stage.approvers == ApproverRule.PERSON:
         return stage.person.display_name if stage.person else "nobody: the person is gone"
     if stage.approvers == ApproverRule.DOMAIN_OWNER:
-        return f"the owner of {domain.name}"
+        return f"the owner of {where}"
     if stage.approvers == ApproverRule.ITEM_OWNER:
         if owner is None:
             return "the owner of the item, who is not named"
         return f"{owner.display_name}, who answers for the item"
-    return f"anyone with the role of {Role(stage.role).label.lower()} in {domain.name}"
+    return f"anyone with the role of {Role(stage.role).label.lower()} in {where}"
 
 
-def _why(policy: ApprovalPolicy, kind: Kind, domain: Domain) -> str:
+def _why(policy: ApprovalPolicy, kind: Kind | None, domain: Domain | None, record: str) -> str:
     reasons = []
-    if policy.kind_id is not None:
+    if policy.record and policy.kind_id is None:
+        reasons.append(f"it is of the record {record.replace('_', ' ')}")
+    if policy.kind_id is not None and kind is not None:
         reasons.append(f"the kind is {kind.name.lower()}")
-    if policy.domain_id is not None:
+    if policy.domain_id is not None and domain is not None:
         here = policy.domain_id == domain.pk
         reasons.append(f"the domain is {domain.name}" if here else f"{domain.name} lies below {policy.domain}")
     if policy.sensitivity is not None:

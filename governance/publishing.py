@@ -18,7 +18,9 @@ from governance.audit import ledger
 from governance.change_state import attempting, change_digest, get_change, loaded_edits, lock_change, subject_of, touch
 from governance.changes import create_change
 from governance.edits import EditInput, StaleBase, check_bases
-from governance.models import Change, ChangeState, Decision, Edit, Operation
+from governance.governed import lock_records
+from governance.governed_edits import check_record_bases
+from governance.models import ITEM, Change, ChangeState, Decision, Edit, Operation
 from governance.notices import tell_published, tell_suspended
 from governance.pen import Pen
 from governance.permissions import may_publish
@@ -101,9 +103,11 @@ def revert_change(*, actor: User, change_id: int, reason: str, now: datetime) ->
     edits = []
     for edit in change.edits.select_related("item"):
         if edit.operation == Operation.CREATE:
-            edits.append(EditInput(operation=Operation.RETIRE, key=edit.key))
+            edits.append(EditInput(operation=Operation.RETIRE, record=edit.record, key=edit.key))
         else:
-            edits.append(EditInput(operation=Operation.REVERT, key=edit.key, revert_to=edit.base_version))
+            edits.append(
+                EditInput(operation=Operation.REVERT, record=edit.record, key=edit.key, revert_to=edit.base_version)
+            )
     return create_change(actor=actor, title=f"Revert: {change.title}"[:200], reason=reason, edits=edits, now=now)
 
 
@@ -171,7 +175,9 @@ def _publish(
             _require_same_text(change, edits, demands_of(edits))
         else:
             _require_approval(change, edits)
+        lock_records(edits)
         check_bases(edits)
+        check_record_bases(edits)
         change.state, change.published_at, change.published_by = ChangeState.PUBLISHED, now, actor
         change.publish_at = change.publish_at if principal.kind == "system" else None
         touch(change, now)
@@ -214,8 +220,8 @@ def _publish(
         ledger.append_all(actor=principal, entries=entries, now=now)
         return Publication(
             change=change,
-            published=tuple(edit.key for edit in edits if edit.operation != Operation.RETIRE),
-            retired=tuple(edit.key for edit in edits if edit.operation == Operation.RETIRE),
+            published=tuple(edit.address for edit in edits if edit.operation != Operation.RETIRE),
+            retired=tuple(edit.address for edit in edits if edit.operation == Operation.RETIRE),
         )
 
 
@@ -223,9 +229,12 @@ def _prepare_passages(change: Change) -> dict[str, Sequence[passages.PassageDraf
     """Split, and embed where they are few, before any lock is taken: a model must not hold up the ledger."""
     drafts = {
         edit.key: passages.split(
-            title=edit.payload["title"], body=edit.payload["body"], data=edit.payload["data"], schema=edit.kind.schema
+            title=edit.payload["title"],
+            body=edit.payload["body"],
+            data=edit.payload["data"],
+            schema=edit.item_kind.schema,
         )
-        for edit in change.edits.select_related("kind")
+        for edit in change.edits.filter(record=ITEM).select_related("kind")
         if edit.operation != Operation.RETIRE
     }
     if sum(map(len, drafts.values())) > settings.EMBED_INLINE_LIMIT:

@@ -12,7 +12,9 @@ from context.access import Principal
 from context.diffs import TextDiff, diff_text
 from context.errors import NotFound
 from governance.change_state import get_change
-from governance.models import Change, Edit, Operation
+from governance.governed import at_address, governed
+from governance.governed_diffs import record_differences
+from governance.models import ITEM, Change, Edit, Operation
 from governance.proposals import FieldDifference, differences
 from governance.relation_ends import known_ends, without_unknown_ends
 from governance.summaries import base_states
@@ -20,11 +22,12 @@ from governance.summaries import base_states
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ChangeFilters:
-    """Which changes are asked for; what is empty is not filtered by. `key` is of an item that the change edits."""
+    """Which changes are asked for; what is empty is not filtered by. `key` is of something that the change edits."""
 
     state: str = ""
     author: str = ""
     key: str = ""
+    record: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,8 +46,10 @@ def changes_of(*, principal: Principal, filters: ChangeFilters) -> QuerySet[Chan
         changes = changes.filter(state=filters.state)
     if filters.author:
         changes = changes.filter(author__username=filters.author)
-    if filters.key:
-        changes = changes.filter(Exists(Edit.objects.filter(change=OuterRef("pk"), key=filters.key)))
+    if filters.key or filters.record:
+        edits = Edit.objects.filter(change=OuterRef("pk"))
+        edits = edits.filter(key=filters.key) if filters.key else edits
+        changes = changes.filter(Exists(edits.filter(record=filters.record) if filters.record else edits))
     return changes.select_related("author", "published_by").annotate(edits_count=Count("edits"))
 
 
@@ -54,7 +59,7 @@ def read_change(*, principal: Principal, change_id: int) -> Change:
         Change.objects.visible_to(principal)
         .select_related("author", "published_by", "scheduled_by")
         .prefetch_related(
-            "editors", "reviews__reviewer", Prefetch("edits", queryset=Edit.objects.only("change", "key"))
+            "editors", "reviews__reviewer", Prefetch("edits", queryset=Edit.objects.only("change", "record", "key"))
         )
         .filter(pk=change_id)
         .first()
@@ -71,10 +76,10 @@ def edits_of(*, principal: Principal, change_id: int) -> QuerySet[Edit]:
 
 
 def read_edit(*, principal: Principal, change_id: int, key: str) -> Edit:
-    """The edit of one item."""
-    edit = edits_of(principal=principal, change_id=change_id).filter(key=key).first()
+    """The edit of one item, or of what else is at this address."""
+    edit = edits_of(principal=principal, change_id=change_id).filter(at_address(key)).first()
     if edit is None:
-        raise NotFound(f"Change {change_id} has no edit of that item.")
+        raise NotFound(f"Change {change_id} has no such edit.")
     return edit
 
 
@@ -95,6 +100,9 @@ def compare_edits(*, principal: Principal, edits: Sequence[Edit]) -> list[EditCo
 def _compare(edit: Edit, payload: dict[str, Any], base: dict[str, Any] | None) -> EditComparison:
     if edit.operation == Operation.RETIRE:
         return EditComparison(edit=edit, body=diff_text("", ""), fields=())
+    if edit.record != ITEM:
+        fields = record_differences(governed(edit.record), base, payload)
+        return EditComparison(edit=edit, body=diff_text("", ""), fields=tuple(fields))
     before = str((base or {}).get("body") or "")
     found = differences(base, payload)
     return EditComparison(

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
-from typing import Any, Literal
+from typing import Any
 
 from context.access import principal_for
 from context.errors import Conflict, InvalidInput, NotFound
@@ -15,10 +15,10 @@ from context.models import ContextVersion, User
 from governance.change_state import get_change
 from governance.changes import put_edit
 from governance.edits import EditInput, base_state
-from governance.models import Edit, Operation
+from governance.governed import at_address, governed
+from governance.governed_merging import Choice, RecordMerge, merge_record
+from governance.models import ITEM, Edit, Operation
 from governance.proposals import FIELDS, Payload, state_of
-
-Choice = Literal["mine", "theirs", "both"]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +51,17 @@ class _Piece:
 
 def plan_rebase(*, edit: Edit) -> Merge:
     """What rebasing this edit onto its item's current version would give. Reads three versions, writes nothing."""
+    if edit.record != ITEM:
+        merged, version = _merge_record(edit, {})
+        return Merge(
+            payload=merged.payload,
+            conflicts=tuple(
+                PassageConflict(place=each.place, base=each.base, mine=each.mine, theirs=each.theirs)
+                for each in merged.conflicts
+            ),
+            onto_version=version,
+            taken_over=merged.taken_over,
+        )
     item = edit.item
     base = base_state(edit)
     if item is None or item.current_version is None or base is None or edit.operation != Operation.REVISE:
@@ -91,7 +102,7 @@ def rebase_edit(*, actor: User, change_id: int, key: str, choices: Mapping[str, 
     Raises Conflict, naming the places, while one is undecided. Returns None where nothing is left to change.
     """
     change = get_change(principal=principal_for(actor), change_id=change_id)
-    edit = change.edits.select_related("item__current_version").filter(key=key).first()
+    edit = change.edits.select_related("item__current_version").filter(at_address(key)).first()
     if edit is None:
         raise NotFound(f"Change {change.pk} has no edit of {key[:200]}.", field="key")
     plan = plan_rebase(edit=edit)
@@ -106,9 +117,26 @@ def rebase_edit(*, actor: User, change_id: int, key: str, choices: Mapping[str, 
             fix="Choose mine, theirs or both for each.",
             places=open_places,
         )
-    payload = _decided(plan, edit, choices)
-    revision = EditInput(operation="revise", key=key, payload=payload, base_version=plan.onto_version)
+    if edit.record != ITEM:
+        if "both" in choices.values():
+            raise InvalidInput("A place cannot hold both.", field="choices", fix="Choose mine or theirs there.")
+        payload = _merge_record(edit, choices)[0].payload
+    else:
+        payload = _decided(plan, edit, choices)
+    revision = EditInput(
+        operation="revise", record=edit.record, key=edit.key, payload=payload, base_version=plan.onto_version
+    )
     return put_edit(actor=actor, change_id=change_id, edit=revision, now=now)
+
+
+def _merge_record(edit: Edit, choices: Mapping[str, Choice]) -> tuple[RecordMerge, int]:
+    record = governed(edit.record)
+    theirs = record.states([edit.key]).get(edit.key)
+    base = record.payload_at(edit.key, edit.base_version) if edit.base_version is not None else None
+    if theirs is None or base is None or edit.operation != Operation.REVISE:
+        raise Conflict(f"{edit.key} has nothing to be rebased onto.", field="key", fix="Make the edit again.")
+    merged = merge_record(record, base=base, mine=edit.payload, theirs=theirs.payload, choices=choices)
+    return merged, theirs.version
 
 
 def _decided(plan: Merge, edit: Edit, choices: Mapping[str, Choice]) -> Payload:

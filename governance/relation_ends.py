@@ -7,7 +7,7 @@ from typing import Any
 
 from context.access import Principal
 from context.models import ContextItem
-from governance.models import Edit
+from governance.models import ITEM, Edit
 
 
 def known_ends(*, principal: Principal, edits: Sequence[Edit], bases: Iterable[Mapping[str, Any]] = ()) -> set[str]:
@@ -19,7 +19,9 @@ def known_ends(*, principal: Principal, edits: Sequence[Edit], bases: Iterable[M
     if named - known:
         # Also what this change creates: whoever may see the change may see all of it.
         changes = {edit.change_id for edit in edits}
-        known |= set(Edit.objects.filter(change__in=changes, item__isnull=True).values_list("key", flat=True))
+        known |= set(
+            Edit.objects.filter(change__in=changes, record=ITEM, item__isnull=True).values_list("key", flat=True)
+        )
     return known
 
 

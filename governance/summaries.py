@@ -10,7 +10,11 @@ from django.db.models import Q
 
 from context.diffs import count_words, diff_text
 from context.models import ContextVersion
-from governance.models import Edit, Operation
+from governance.governed import governed, noun_of
+from governance.governed_diffs import record_differences
+from governance.governed_edits import record_bases
+from governance.models import ITEM, Edit, Operation
+from governance.policies import WHOLE
 from governance.proposals import Payload, differences, state_of
 
 # Up to this many revisions are compared word by word when the page opens; above it each says so when opened.
@@ -34,7 +38,22 @@ class EditFigures:
 
     @property
     def title(self) -> str:
-        return str(self.edit.payload.get("title") or (self.edit.item.title if self.edit.item else self.edit.key))
+        return self.edit.label
+
+    @property
+    def noun(self) -> str:
+        return noun_of(self.edit)[0]
+
+    @property
+    def url(self) -> str:
+        """The page of what there is of it already; empty where it is new."""
+        if self.edit.record != ITEM:
+            return governed(self.edit.record).address(self.edit.key) if self.edit.base_version else ""
+        return f"/items/{self.edit.key}/" if self.edit.item is not None else ""
+
+    @property
+    def where(self) -> str:
+        return self.edit.domain.name if self.edit.domain is not None else WHOLE
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,7 +85,8 @@ def summarise(edits: Sequence[Edit]) -> ChangeSummary:
     fields = sum(each.fields for each in figures if each.edit.operation in (Operation.REVISE, Operation.REVERT))
     compared = [each for each in figures if each.words_added is not None]
     numbers = [f"{fields} field{'' if fields == 1 else 's'}"] if fields else []
-    if len(compared) == len([each for each in figures if each.edit.operation != Operation.RETIRE]):
+    texts = [each for each in figures if each.edit.operation != Operation.RETIRE and each.edit.record == ITEM]
+    if len(compared) == len(texts):
         added, removed = (
             sum(getattr(each, name) or 0 for each in compared) for name in ("words_added", "words_removed")
         )
@@ -77,17 +97,18 @@ def summarise(edits: Sequence[Edit]) -> ChangeSummary:
 
 
 def base_states(edits: Iterable[Edit]) -> dict[int, Payload]:
-    """The state of the version each edit was made on, by the edit's id. One query."""
+    """The state of the version each edit was made on, by the edit's id. One query, and one for each other record."""
+    edits = list(edits)
+    found = record_bases(edits)
     wanted = {(edit.item_id, edit.base_version): edit for edit in edits if edit.item is not None}
     if not wanted:
-        return {}
+        return found
     places = Q(pk__in=[])
     numbers: dict[int, list[int]] = {}
     for item_id, number in wanted:
         numbers.setdefault(number or 0, []).append(item_id or 0)
     for number, item_ids in numbers.items():
         places |= Q(item_id__in=item_ids, number=number)
-    found = {}
     for version in ContextVersion.objects.filter(places):
         edit = wanted[version.item_id, version.number]
         if edit.item is not None:
@@ -98,6 +119,9 @@ def base_states(edits: Iterable[Edit]) -> dict[int, Payload]:
 def _figures(edit: Edit, base: Payload | None, *, compare: bool) -> EditFigures:
     if edit.operation == Operation.RETIRE:
         return EditFigures(edit=edit, base=base, fields=0, words_added=None, words_removed=None)
+    if edit.record != ITEM:
+        fields = len(record_differences(governed(edit.record), base, edit.payload)) if base is not None else 0
+        return EditFigures(edit=edit, base=base, fields=fields, words_added=None, words_removed=None)
     body = str(edit.payload.get("body", ""))
     if base is None:
         return EditFigures(edit=edit, base=None, fields=0, words_added=count_words(body), words_removed=0)
@@ -114,13 +138,13 @@ def _counted(operation: str, edits: Sequence[Edit]) -> str:
     chosen = [edit for edit in edits if edit.operation == operation]
     if not chosen:
         return ""
-    kinds = Counter(edit.kind for edit in chosen)
-    if len(kinds) == 1:
-        kind, count = next(iter(kinds.items()))
-        what = f"{count:,} {kind.name.lower() if count == 1 else kind.plural.lower()}"
+    nouns = Counter(noun_of(edit) for edit in chosen)
+    if len(nouns) == 1:
+        (one, many), count = next(iter(nouns.items()))
+        what = f"{count:,} {one.lower() if count == 1 else many.lower()}"
     else:
-        what = f"{len(chosen):,} items of {len(kinds)} kinds"
-    domains = sorted({edit.domain.name for edit in chosen})
+        what = f"{len(chosen):,} records of {len(nouns)} kinds"
+    domains = sorted({edit.domain.name if edit.domain is not None else WHOLE for edit in chosen})
     where = domains[0] if len(domains) == 1 else f"{len(domains)} domains"
     if operation == Operation.REVERT:
         return f"returns {what} in {where} to an older version"

@@ -32,7 +32,7 @@ from governance.serializers.edits import EditComparisonPageSerializer, EditCompa
 class ChangeListView(ChangeView):
     """The changes that the caller may see, newest first. A draft is seen by those who edit it."""
 
-    parameters = ("state", "author", "key", "limit", "cursor")
+    parameters = ("state", "author", "record", "key", "limit", "cursor")
 
     @extend_schema(
         operation_id="list_changes",
@@ -40,7 +40,8 @@ class ChangeListView(ChangeView):
         parameters=[
             OpenApiParameter("state", str, enum=ChangeState.values),
             word("author", "User name."),
-            word("key", "Key of an item that the change edits."),
+            word("record", "item, or another kind of record that the change edits, such as contract."),
+            word("key", "Key of an item or record that the change edits."),
             LIMIT,
             CURSOR,
         ],
@@ -51,6 +52,7 @@ class ChangeListView(ChangeView):
             state=self.query.choice("state", ChangeState.values),
             author=self.query.text("author"),
             key=self.query.text("key"),
+            record=self.query.text("record"),
         )
         found = changes_of(principal=self.principal, filters=filters)
         page = read_page(found, request=self.http_request, parameters=self.query, by="-id")

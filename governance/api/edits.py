@@ -24,6 +24,7 @@ from governance.serializers.edits import (
     EditPageSerializer,
     EditSerializer,
     PutEditInput,
+    PutRecordInput,
     edit_input,
 )
 
@@ -116,6 +117,60 @@ class EditView(ChangeView):
                 actor=self.actor,
                 change_id=change_id,
                 key=f"{domain}/{slug}",
+                now=self.now,
+                expected_row_version=expected,
+            )
+            return change_id
+
+        return self.change_once(effect)
+
+
+class RecordEditView(ChangeView):
+    """The edit of one record in a change that is not an item, such as a contract."""
+
+    @extend_schema(
+        operation_id="read_record_edit", summary="Read an edit of a record", responses=answers(EditSerializer)
+    )
+    def get(self, request: Request, change_id: int, record: str, key: str) -> HttpResponse:
+        edit = read_edit(principal=self.principal, change_id=change_id, key=f"{record}:{key}")
+        for_reader(self.principal, [edit])
+        response = self.cacheable(rendered(EditSerializer(edit)))
+        self.record_read(change_id)
+        return response
+
+    @extend_schema(
+        operation_id="put_record_edit",
+        summary="Set the edit of a record",
+        description="What was approved is void, and the change a draft again.",
+        parameters=[IF_MATCH],
+        request=PutRecordInput,
+        responses=answers(ChangeSerializer),
+    )
+    def put(self, request: Request, change_id: int, record: str, key: str) -> HttpResponse:
+        def effect() -> int:
+            expected = self.matched(change_id)
+            edit = edit_input({**take(PutRecordInput, self.body), "record": record}, key=key)
+            put_edit(actor=self.actor, change_id=change_id, edit=edit, now=self.now, expected_row_version=expected)
+            return change_id
+
+        return self.change_once(effect)
+
+    @extend_schema(
+        operation_id="remove_record_edit",
+        summary="Take a record out of a change",
+        description="What was approved is void, and the change a draft again.",
+        parameters=[IF_MATCH],
+        request=None,
+        responses=answers(ChangeSerializer),
+    )
+    def delete(self, request: Request, change_id: int, record: str, key: str) -> HttpResponse:
+        def effect() -> int:
+            expected = self.matched(change_id)
+            take(NothingInput, self.body)
+            remove_edit(
+                actor=self.actor,
+                change_id=change_id,
+                key=f"{record}:{key}",
                 now=self.now,
                 expected_row_version=expected,
             )

@@ -7,7 +7,7 @@ from django.urls import URLPattern, path
 from governance.api.audit import EventListView, ExportView, VerifyView
 from governance.api.changes import ChangeDetailView, ChangeDiffView, ChangeImpactView, ChangeListView
 from governance.api.checkpoints import CheckpointListView, ConsistencyView, InclusionView
-from governance.api.edits import EditListView, EditView
+from governance.api.edits import EditListView, EditView, RecordEditView
 from governance.api.steps import PublishView, ReopenView, RevertView, ReviewView, SubmitView, WithdrawView
 from governance.api.verification import VerifyItemsView
 
@@ -23,6 +23,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{CHANGE}impact/", ChangeImpactView.as_view()),
     path(f"{CHANGE}edits/", EditListView.as_view()),
     path(f"{CHANGE}edits/{KEY}", EditView.as_view()),
+    path(f"{CHANGE}records/<slug:record>/<slug:key>/", RecordEditView.as_view()),
     path(f"{CHANGE}submit/", SubmitView.as_view()),
     path(f"{CHANGE}reviews/", ReviewView.as_view()),
     path(f"{CHANGE}publish/", PublishView.as_view()),

@@ -267,7 +267,13 @@ def _change_records(scope: EvidenceScope) -> Iterator[dict[str, Any]]:
             "published_at": change.published_at,
             "published_by": change.published_by.username if change.published_by else None,
             "edits": [
-                {"operation": edit.operation, "key": edit.key, "base": edit.base_version, "proposed": edit.payload}
+                {
+                    "operation": edit.operation,
+                    "record": edit.record,
+                    "key": edit.key,
+                    "base": edit.base_version,
+                    "proposed": edit.payload,
+                }
                 for edit in change.edits.all()
             ],
         }

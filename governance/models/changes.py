@@ -13,6 +13,7 @@ from governance.models.policies import ApprovalStage
 
 if TYPE_CHECKING:
     from context.access import Principal
+    from context.models import Domain, Kind
 
 
 class ChangeState(models.TextChoices):
@@ -223,5 +224,15 @@ class Edit(models.Model):
         return str(said or (self.item.title if self.item else self.key))
 
     @property
-    def creates(self) -> bool:
-        return self.operation == Operation.CREATE
+    def item_kind(self) -> Kind:
+        """The kind of the item; a record has none, an item always does (constraint)."""
+        if self.kind is None:
+            raise LookupError(f"{self.address} is not an item.")
+        return self.kind
+
+    @property
+    def item_domain(self) -> Domain:
+        """The domain of the item; a record may have none, an item always does (constraint)."""
+        if self.domain is None:
+            raise LookupError(f"{self.address} has no domain.")
+        return self.domain

@@ -100,7 +100,7 @@ class ChangeSerializer(ChangeFieldsSerializer):
     keys = serializers.SerializerMethodField()
 
     def get_keys(self, change: Change) -> list[str]:
-        return sorted(edit.key for edit in change.edits.all())
+        return sorted(edit.address for edit in change.edits.all())
 
 
 class TouchedSerializer(serializers.Serializer[Any]):

@@ -14,7 +14,7 @@ from context.models import RelationType
 from context.serializers.people import SENSITIVITIES, PersonSerializer
 from context.serializers.versions import TextDiffSerializer
 from governance.edits import EditInput
-from governance.models import Edit, Operation
+from governance.models import ITEM, Edit, Operation
 from governance.payload_fields import (
     LONGEST_BODY,
     LONGEST_INTERVAL_DAYS,
@@ -87,17 +87,43 @@ class PutEditInput(ProposedInput):
 
 
 class EditItemInput(PutEditInput):
-    """An edit. `key` may be left out to create: it is made from the title."""
+    """An edit. `key` may be left out to create an item: it is made from the title.
 
+    Other records than items (contracts among them) say what they would be in `payload`, and take no other field of
+    an item's.
+    """
+
+    record = Text(max_length=30, required=False, help_text="item (the default), or such as contract.")
     key = Text(max_length=LONGEST_KEY, required=False, allow_blank=True)
+    payload = Structure(required=False, help_text="For a record that is not an item: what it would say.")
+
+    def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
+        of_item = attrs.get("record", ITEM) == ITEM
+        misplaced = ("payload",) if of_item else (*FIELDS, "replaced_by")
+        for name in misplaced:
+            if name in attrs:
+                where = "beside op" if of_item else "in payload"
+                raise serializers.ValidationError({name: [f"Say what it would be {where}."]})
+        return attrs
+
+
+class PutRecordInput(Input):
+    """An edit of the record that the address names."""
+
+    op = serializers.ChoiceField(choices=Operation.values)
+    payload = Structure(required=False, help_text="A revision may leave out what stays as it is.")
+    base_version = WholeNumber(required=False, allow_null=True, min_value=1, max_value=HIGHEST_NUMBER)
+    revert_to = WholeNumber(required=False, allow_null=True, min_value=1, max_value=HIGHEST_NUMBER)
 
 
 def edit_input(taken: Mapping[str, Any], *, key: str | None = None) -> EditInput:
     """What the domain takes, from checked input."""
+    record = taken.get("record", ITEM)
     return EditInput(
         operation=taken["op"],
+        record=record,
         key=taken.get("key", "") if key is None else key,
-        payload={name: taken[name] for name in FIELDS if name in taken},
+        payload={name: taken[name] for name in FIELDS if name in taken} if record == ITEM else taken.get("payload", {}),
         base_version=taken.get("base_version"),
         revert_to=taken.get("revert_to"),
         replaced_by=taken.get("replaced_by"),
@@ -105,19 +131,26 @@ def edit_input(taken: Mapping[str, Any], *, key: str | None = None) -> EditInput
 
 
 class EditHeadSerializer(serializers.Serializer[Edit]):
-    """An edit without what it proposes."""
+    """An edit without what it proposes. `kind` is of items; `domain` may be none for other records."""
 
+    record = serializers.CharField()
     key = serializers.CharField()
     op = serializers.ChoiceField(choices=Operation.values, source="operation")
-    kind = serializers.CharField(source="kind.slug")
-    domain = serializers.CharField(source="domain.slug")
+    kind = serializers.SerializerMethodField()
+    domain = serializers.SerializerMethodField()
     title = serializers.SerializerMethodField()
     base_version = serializers.IntegerField(allow_null=True)
     edited_by = PersonSerializer()
     edited_at = serializers.DateTimeField()
 
     def get_title(self, edit: Edit) -> str:
-        return str(edit.payload.get("title") or (edit.item.title if edit.item else edit.key))
+        return edit.label
+
+    def get_kind(self, edit: Edit) -> str | None:
+        return edit.kind.slug if edit.kind is not None else None
+
+    def get_domain(self, edit: Edit) -> str | None:
+        return edit.domain.slug if edit.domain is not None else None
 
 
 class EditSerializer(EditHeadSerializer):

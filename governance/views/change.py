@@ -22,12 +22,14 @@ from context.views.pages import PageRequest, page
 from governance import reviews
 from governance.change_state import get_change, record_change_read
 from governance.emergencies import EMERGENCY_ROLES, ratification_progress
+from governance.governed import governed, split
 from governance.impact import impact_of
-from governance.models import AuditEvent, Change, ChangeState, Decision, Edit, Operation
+from governance.models import ITEM, AuditEvent, Change, ChangeState, Decision, Edit, Operation
 from governance.permissions import may_publish
 from governance.policies import demands_of, progress_of
 from governance.relation_ends import known_ends, without_unknown_ends
 from governance.summaries import EditFigures, figures_of, summarise
+from governance.views.record_rows import record_rows
 
 # Up to this many edits the differences stand on the page; above it each is fetched when opened.
 SHOWN_AT_ONCE = 6
@@ -71,6 +73,7 @@ def change(request: PageRequest, number: int) -> HttpResponse:
             and each.edit.item.current_version is not None
             and each.edit.item.current_version.number != each.edit.base_version
         ],
+        "moved_records": _moved_records(subject, [each.edit for each in summary.edits]),
         "history": _history(subject),
         "reviews": list(subject.reviews.select_related("reviewer")),
         "threads": _threads(subject),
@@ -114,7 +117,11 @@ def _detail(figures: EditFigures, known: set[str]) -> dict[str, Any]:
     edit = figures.edit
     payload = without_unknown_ends(edit.payload, known)
     base = without_unknown_ends(figures.base, known) if figures.base is not None else None
-    schema = schema_of(edit.kind)
+    if edit.operation == Operation.RETIRE and edit.record != ITEM:
+        return {"retires": True}
+    if edit.record != ITEM:
+        return {"fields": record_rows(governed(edit.record), base, payload), "new": base is None, "record": True}
+    schema = schema_of(edit.item_kind)
     if edit.operation == Operation.RETIRE:
         return {"retires": True, "replaced_by": payload.get("replaced_by")}
     if base is None:
@@ -137,6 +144,19 @@ def _may_publish(subject: Change, request: PageRequest, edits: list[Edit], *, ed
     """Whether to offer it; publishing judges for itself."""
     reviewed = subject.reviews.filter(reviewer=request.user).exists()
     return editor or reviewed or may_publish(request.principal, {edit.domain_id for edit in edits})
+
+
+def _moved_records(subject: Change, edits: list[Edit]) -> list[dict[str, Any]]:
+    """Edits of records that have a newer version than the one they were made on, with that version's number."""
+    found = []
+    for name, theirs in split(edits)[1].items() if subject.state != ChangeState.PUBLISHED else ():
+        states = governed(name).states([edit.key for edit in theirs])
+        found += [
+            {"edit": edit, "version": states[edit.key].version, "url": governed(name).address(edit.key)}
+            for edit in theirs
+            if edit.key in states and states[edit.key].version != edit.base_version
+        ]
+    return found
 
 
 def _is_open(subject: Change) -> bool:

@@ -23,7 +23,8 @@ from governance.changes import create_change, put_edit
 from governance.drafting import autosaved, discard_autosave, mark_present, others_editing
 from governance.edits import EditInput, StaleBase
 from governance.forms.edit_form import EditForm, change_rows, clean_payload, read_payload, said
-from governance.models import Change, ChangeState, Edit, Operation
+from governance.governed import governed
+from governance.models import ITEM, Change, ChangeState, Edit, Operation
 from governance.permissions import may_author
 from governance.proposals import state_of
 
@@ -106,18 +107,20 @@ def edit_new(request: PageRequest, number: int, edit_id: int) -> HttpResponse:
         .select_related("kind", "domain", "item", "change")
         .first()
     )
+    if edit is not None and edit.record != ITEM:
+        return HttpResponseRedirect(f"{governed(edit.record).address(edit.key)}edit/?change={number}")
     if edit is None:
         raise NotFound("There is no such edit.")
     if edit.item is not None:
         at = reverse("governance:edit-item", args=edit.key.split("/"))
         return HttpResponseRedirect(f"{at}?change={number}")
-    domains = [edit.domain]
+    domains = [edit.item_domain]
     if request.method == "GET":
-        form = EditForm(kind=edit.kind, payload=dict(edit.payload), key=edit.key, change_id=number)
+        form = EditForm(kind=edit.item_kind, payload=dict(edit.payload), key=edit.key, change_id=number)
         form.reason = edit.change.reason
         return _show(request, form, domains=domains, draft=edit)
-    payload = read_payload(request.POST, edit.kind, edit.payload)
-    form = _form(request, edit.kind, payload)
+    payload = read_payload(request.POST, edit.item_kind, edit.payload)
+    form = _form(request, edit.item_kind, payload)
     form.key, form.change_id = edit.key, number
     if (again := _without_saving(request, form, domains=domains, draft=edit)) is not None:
         return again

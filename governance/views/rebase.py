@@ -18,7 +18,11 @@ from context.views.diff_rows import folded, label_of, words_of
 from context.views.pages import PageRequest, page
 from governance.change_state import get_change
 from governance.forms.edit_form import said
+from governance.governed import governed
+from governance.governed_diffs import path_of
+from governance.models import ITEM, Edit
 from governance.rebasing import PassageConflict, plan_rebase, rebase_edit
+from governance.views.record_rows import place_in_words
 
 
 @require_http_methods(["GET", "POST"])
@@ -38,7 +42,7 @@ def rebase(request: PageRequest, number: int, edit_id: int) -> HttpResponse:
                 for conflict in plan.conflicts
                 if (chosen := request.POST.get(f"choice.{conflict.place}", ""))
             }
-            rebase_edit(actor=request.user, change_id=number, key=edit.key, choices=choices, now=timezone.now())
+            rebase_edit(actor=request.user, change_id=number, key=edit.address, choices=choices, now=timezone.now())
             messages.success(request, f"The edit stands on version {plan.onto_version} now. Read it once more.")
             return HttpResponseRedirect(at)
     except (NotFound, NotPermitted):
@@ -48,24 +52,30 @@ def rebase(request: PageRequest, number: int, edit_id: int) -> HttpResponse:
         if request.method == "GET":
             return HttpResponseRedirect(at)
         plan = plan_rebase(edit=edit)
-    schema = schema_of(edit.kind)
+    schema = schema_of(edit.kind) if edit.kind is not None else {}
     context = {
         "change": subject,
         "edit": edit,
         "plan": plan,
-        "taken_over": [label_of(name.split("."), schema) for name in plan.taken_over],
-        "conflicts": [_shown(conflict, schema, request) for conflict in plan.conflicts],
+        "taken_over": [_label(edit, name, schema) for name in plan.taken_over],
+        "conflicts": [_shown(edit, conflict, schema, request) for conflict in plan.conflicts],
     }
     return render(request, "governance/rebase.html", context)
 
 
-def _shown(conflict: PassageConflict, schema: Any, request: PageRequest) -> dict[str, Any]:
+def _label(edit: Edit, place: str, schema: Any) -> str:
+    if edit.record != ITEM:
+        return place_in_words(governed(edit.record), path_of(place))
+    return label_of(place.split("."), schema)
+
+
+def _shown(edit: Edit, conflict: PassageConflict, schema: Any, request: PageRequest) -> dict[str, Any]:
     """One conflict: each side against what both began with."""
-    is_text = conflict.place.startswith("body.")
+    is_text = edit.record == ITEM and conflict.place.startswith("body.")
     base, mine, theirs = (words_of(value) for value in (conflict.base, conflict.mine, conflict.theirs))
     return {
         "place": conflict.place,
-        "label": "Text" if is_text else label_of(conflict.place.split("."), schema),
+        "label": "Text" if is_text else _label(edit, conflict.place, schema),
         "may_keep_both": is_text,
         "mine": folded(diff_text(base, mine).rows),
         "theirs": folded(diff_text(base, theirs).rows),
