@@ -5,9 +5,12 @@ from __future__ import annotations
 from agents.models.budgets import Budget
 from agents.models.bundles import Bundle, Receipt, Refusal
 from agents.models.contracts import ContextContract, ContractVersion, WhenIncomplete
+from agents.models.endpoints import EndpointState, EndpointVersion, Health, Latency, ModelEndpoint
 from agents.models.registry import Agent, AgentKey, AgentState, Scope
+from agents.models.routing import Decision, RuleSet, RuleSetVersion
 from agents.models.run_work import HandOff, LeaseEnding, Operation, RunBundle, RunLease, RunStep, StepState
 from agents.models.runs import FINAL_STATES, Run, RunState
+from agents.models.unsanctioned import UnsanctionedUse, UseKind, UseState
 
 __all__ = [
     "FINAL_STATES",
@@ -18,11 +21,19 @@ __all__ = [
     "Bundle",
     "ContextContract",
     "ContractVersion",
+    "Decision",
+    "EndpointState",
+    "EndpointVersion",
     "HandOff",
+    "Health",
+    "Latency",
     "LeaseEnding",
+    "ModelEndpoint",
     "Operation",
     "Receipt",
     "Refusal",
+    "RuleSet",
+    "RuleSetVersion",
     "Run",
     "RunBundle",
     "RunLease",
@@ -30,5 +41,8 @@ __all__ = [
     "RunStep",
     "Scope",
     "StepState",
+    "UnsanctionedUse",
+    "UseKind",
+    "UseState",
     "WhenIncomplete",
 ]

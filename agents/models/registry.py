@@ -48,6 +48,12 @@ class Agent(models.Model):
     audiences = models.ManyToManyField(Group, blank=True, related_name="agents")
     state = models.CharField(max_length=12, choices=AgentState.choices, default=AgentState.SANCTIONED)
     contracts = models.ManyToManyField("agents.ContextContract", blank=True, related_name="agents")
+    endpoint = models.ForeignKey(
+        "agents.ModelEndpoint", on_delete=models.PROTECT, null=True, blank=True, related_name="agents"
+    )
+    capabilities = ArrayField(models.SlugField(max_length=40), default=list, blank=True)
+    # How its programs name themselves: the beginning of their User-Agent, or their MCP client name.
+    programs = ArrayField(models.CharField(max_length=200), default=list, blank=True)
     created_at = models.DateTimeField()
     history: ClassVar[HistoricalRecords] = HistoricalRecords(m2m_fields=[domains, audiences, contracts])
 
