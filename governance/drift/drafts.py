@@ -1,4 +1,4 @@
-"""What a detector hands over: a finding before it is one, with its evidence and how it may be mended; must not write."""
+"""What a detector hands over: a finding before it is one, its evidence and how it may be mended; must not write."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from context.digests import digest_of
+from context.errors import InvalidInput
 from governance.models import Severity
 
 
@@ -109,6 +110,12 @@ class FindingDraft:
     owner_id: int | None = None
     due_at: datetime | None = None
     proposal: Proposal | None = None
+
+    def __post_init__(self) -> None:
+        if self.item_id is None and self.domain_id is None and self.place is None:
+            raise InvalidInput(
+                "A finding is about something.", field="subject", fix="Give an item, a domain or a place."
+            )
 
     def fingerprint(self, detector: str) -> str:
         return digest_of({"detector": detector, "cause": dict(self.cause)})

@@ -21,9 +21,9 @@ from governance.drift.findings import (
     dismiss_finding,
     except_finding,
     finding_of,
-    may_settle,
     resolve_finding,
 )
+from governance.drift.settling import may_settle
 from governance.forms.edit_form import said
 from governance.models import Finding, FindingState, Severity
 
