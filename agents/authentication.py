@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Any, NamedTuple
 
 import orjson
+from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
@@ -18,6 +19,8 @@ from agents.models import AgentState, Scope
 from context.access import Principal
 from context.errors import DomainError, NotPermitted
 from context.statements import rows
+from governance.audit.attempts import denials_recorded
+from governance.audit.ledger import Subject
 
 KEY_PREFIX = "plk_"
 _SHAPE = re.compile(r"plk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
@@ -181,9 +184,15 @@ class AgentKeyAuthentication(BaseAuthentication):
         usual = Scope.CONTEXT_READ if "agent" in getattr(view, "open_to", ()) else None
         scope: Any = getattr(view, "agent_scope", usual)
         reads = request.method in ("GET", "HEAD", "OPTIONS")
-        if scope not in Scope.values or not (reads or scope.endswith(":write")):
-            raise NotPermitted("Agents may not use this address.", fix="A person does this.")
-        agent.require(scope)
+        with denials_recorded(
+            actor=agent.principal,
+            action="agents.request",
+            subject=lambda: Subject(type="address", id=request.path[:200], label=f"{request.method} {request.path}"),
+            now=timezone.now(),
+        ):
+            if scope not in Scope.values or not (reads or scope.endswith(":write")):
+                raise NotPermitted("Agents may not use this address.", fix="A person does this.")
+            agent.require(scope)
         return agent, agent.principal
 
     def authenticate_header(self, request: Request) -> str:

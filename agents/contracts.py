@@ -12,7 +12,7 @@ from django.db import transaction
 
 from agents.models import ContextContract, ContractVersion, WhenIncomplete
 from context import kinds
-from context.access import Principal, principal_for
+from context.access import Principal
 from context.bundles import Order, cost_of_required
 from context.digests import check_storable, digest_of
 from context.errors import DomainError, InvalidInput, NotPermitted
@@ -22,6 +22,7 @@ from context.models.items import KEY_PATTERN
 from context.requirements import MOST_PER_REQUIREMENT, Requirement
 from context.tokens import DEFAULT_TOKENIZER, TOKENIZERS
 from governance.audit import ledger
+from governance.audit.attempts import asking, denials_recorded
 
 LARGEST_BUDGET = 1_000_000
 MOST_REQUIREMENTS = 200
@@ -90,16 +91,22 @@ def save_contract(
     *, actor: User, slug: str, name: str, purpose: str, owner: User, terms: Terms, now: datetime
 ) -> ContractVersion:
     """Make the contract, or its next version where anything differs. Checked first: see `check_terms`."""
-    if not isinstance(actor, User):
-        raise NotPermitted("Only people write contracts.", fix="Ask an administrator.")
-    principal = principal_for(actor)
+    principal = asking(actor)
     for label, value, longest in (("slug", slug, 60), ("name", name, 120), ("purpose", purpose, 4_000)):
         check_storable(value, field=label)
         if len(value) > longest or (label != "purpose" and not value.strip()):
             raise InvalidInput(
                 f"{label} is empty or too long.", field=label, limit=longest, fix=f"Correct the {label}."
             )
-    with transaction.atomic():
+    denials = denials_recorded(
+        actor=principal,
+        action="agents.contract.save",
+        subject=lambda: ledger.Subject(type="contract", id=slug or "new", label=name),
+        now=now,
+    )
+    with denials, transaction.atomic():
+        if principal.kind != "person":
+            raise NotPermitted("Only people write contracts.", fix="Ask an administrator.")
         contract = ContextContract.objects.select_for_update(of=("self",)).filter(slug=slug).first()
         if not principal.has_role(Role.ADMINISTRATOR) and not (
             actor.is_active and contract is not None and contract.owner_id == actor.pk

@@ -11,11 +11,12 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from agents.models import Agent, AgentKey, Scope
-from context.access import Principal, principal_for
+from context.access import Principal
 from context.digests import iso
 from context.errors import Conflict, InvalidInput, NotPermitted
 from context.models import Role, Sensitivity, User
 from governance.audit import ledger
+from governance.audit.attempts import asking, denials_recorded
 
 DEFAULT_LIFETIME = timedelta(days=365)
 LONGEST_LIFETIME = timedelta(days=731)
@@ -54,7 +55,7 @@ def issue_key(
     now: datetime,
 ) -> IssuedKey:
     """Mint a key. Without `expires_at` it lasts a year."""
-    principal = _require_rights(actor, agent)
+    principal = _require_rights(actor, agent, "issue", now)
     with transaction.atomic():
         issued = _create(actor=actor, agent=agent, name=name, scopes=scopes, expires_at=expires_at, now=now)
         _record(actor=principal, key=issued.key, action="agents.key.issued", now=now)
@@ -63,7 +64,7 @@ def issue_key(
 
 def rotate_key(*, actor: User, key: AgentKey, grace: timedelta, now: datetime) -> IssuedKey:
     """Mint a successor with the same rights and lifetime; the old key works until the grace is over."""
-    principal = _require_rights(actor, key.agent)
+    principal = _require_rights(actor, key.agent, "rotate", now)
     if not timedelta(0) <= grace <= LONGEST_GRACE:
         raise InvalidInput(
             "The grace is out of range.",
@@ -91,7 +92,7 @@ def rotate_key(*, actor: User, key: AgentKey, grace: timedelta, now: datetime) -
 
 def revoke_key(*, actor: User, key: AgentKey, now: datetime) -> AgentKey:
     """End a key at once. Revoking it again changes nothing."""
-    principal = _require_rights(actor, key.agent, to_end=True)
+    principal = _require_rights(actor, key.agent, "revoke", now)
     with transaction.atomic():
         locked = AgentKey.objects.select_for_update(of=("self",)).select_related("agent").get(pk=key.pk)
         if locked.revoked_at is None:
@@ -143,20 +144,31 @@ def _create(
     return IssuedKey(key=key, secret=secret)
 
 
-def _require_rights(actor: User, agent: Agent, *, to_end: bool = False) -> Principal:
-    """An administrator or the agent's owner, and nobody who could read more through the key than without."""
-    if not isinstance(actor, User):
-        raise NotPermitted("Only people handle keys.", fix="Ask the agent's owner.")
-    principal = principal_for(actor)
-    if not (principal.has_role(Role.ADMINISTRATOR) or (actor.is_active and actor.pk == agent.owner_id)):
-        raise NotPermitted("Only an administrator or the agent's owner handles its keys.", fix="Ask the agent's owner.")
-    if not to_end and principal.clearance < agent.clearance:
-        raise NotPermitted(
-            "The agent's clearance is above yours.",
-            field="agent",
-            limit=Sensitivity(agent.clearance).word,
-            fix="Ask an administrator with that clearance.",
-        )
+def _require_rights(actor: User, agent: Agent, step: str, now: datetime) -> Principal:
+    """An administrator or the agent's owner, and nobody who could read more through the key than without.
+
+    What is refused leaves `agents.key.<step>.denied`.
+    """
+    principal = asking(actor)
+    with denials_recorded(
+        actor=principal,
+        action=f"agents.key.{step}",
+        subject=lambda: ledger.Subject(type="agent", id=agent.slug, label=agent.name),
+        now=now,
+    ):
+        if principal.kind != "person":
+            raise NotPermitted("Only people handle keys.", fix="Ask the agent's owner.")
+        if not (principal.has_role(Role.ADMINISTRATOR) or (actor.is_active and actor.pk == agent.owner_id)):
+            raise NotPermitted(
+                "Only an administrator or the agent's owner handles its keys.", fix="Ask the agent's owner."
+            )
+        if step != "revoke" and principal.clearance < agent.clearance:
+            raise NotPermitted(
+                "The agent's clearance is above yours.",
+                field="agent",
+                limit=Sensitivity(agent.clearance).word,
+                fix="Ask an administrator with that clearance.",
+            )
     return principal
 
 

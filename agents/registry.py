@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -10,11 +11,12 @@ from django.contrib.auth.models import Group
 from django.db import transaction
 
 from agents.models import Agent, AgentState, ContextContract
-from context.access import Principal, principal_for
+from context.access import Principal
 from context.digests import check_storable, digest_of
 from context.errors import InvalidInput, NotPermitted
 from context.models import Domain, Role, Sensitivity, User
 from governance.audit import ledger
+from governance.audit.attempts import asking, denials_recorded
 
 
 class AgentOutreachesOwner(InvalidInput):
@@ -39,8 +41,10 @@ def save_agent(
     now: datetime,
 ) -> Agent:
     """Register the agent, or give the one of that slug exactly these rights. Bites at its next request."""
-    principal = _require_administrator(actor)
-    _check(actor=principal, owner=owner, clearance=clearance, audiences=audiences, state=state)
+    principal = asking(actor)
+    with _attempting("save", principal, slug, name, now):
+        _require_administrator(principal)
+        _check(actor=principal, owner=owner, clearance=clearance, audiences=audiences, state=state)
     for field, value in (("slug", slug), ("name", name), ("purpose", purpose)):
         if not value.strip():
             raise InvalidInput(f"{field} is empty.", field=field, fix=f"Give the agent a {field}.")
@@ -72,17 +76,18 @@ def save_agent(
 
 def set_state(*, actor: User, agent: Agent, state: str, reason: str, now: datetime) -> Agent:
     """Sanction or suspend: every key of a suspended agent is refused at its next request."""
-    principal = _person(actor)
-    if not (principal.has_role(Role.ADMINISTRATOR) or (actor.is_active and actor.pk == agent.owner_id)):
-        raise NotPermitted("Only an administrator or the agent's owner may do this.", fix="Ask an administrator.")
+    principal = asking(actor)
     if state not in AgentState.values:
         raise InvalidInput(f"There is no state {state[:40]!r}.", field="state", limit=", ".join(AgentState.values))
-    with transaction.atomic():
+    with _attempting(state, principal, agent.slug, agent.name, now), transaction.atomic():
+        owns = principal.kind == "person" and actor.is_active and actor.pk == agent.owner_id
+        if not (owns or principal.has_role(Role.ADMINISTRATOR)):
+            raise NotPermitted("Only an administrator or the agent's owner may do this.", fix="Ask an administrator.")
         locked = Agent.objects.select_for_update().get(pk=agent.pk)
         if locked.state == state:
             return locked
         if state == AgentState.SANCTIONED:
-            _require_administrator(actor)
+            _require_administrator(principal)
         before, locked.state = locked.state, state
         locked.save()
         ledger.append(
@@ -110,17 +115,20 @@ def describe(agent: Agent) -> dict[str, Any]:
     }
 
 
-def _person(actor: User) -> Principal:
-    if not isinstance(actor, User):
+def _attempting(step: str, actor: Principal, slug: str, name: str, now: datetime) -> AbstractContextManager[None]:
+    return denials_recorded(
+        actor=actor,
+        action=f"agents.agent.{step}",
+        subject=lambda: ledger.Subject(type="agent", id=slug[:200] or "new", label=name[:200]),
+        now=now,
+    )
+
+
+def _require_administrator(principal: Principal) -> None:
+    if principal.kind != "person":
         raise NotPermitted("Only people register agents.", fix="Ask an administrator.")
-    return principal_for(actor)
-
-
-def _require_administrator(actor: User) -> Principal:
-    principal = _person(actor)
     if not principal.has_role(Role.ADMINISTRATOR):
         raise NotPermitted("Only an administrator may do this.", fix="Ask an administrator.")
-    return principal
 
 
 def _check(*, actor: Principal, owner: User, clearance: int, audiences: Sequence[Group], state: str) -> None:

@@ -7,8 +7,11 @@ from datetime import datetime
 
 from django.db import transaction
 
+from context.access import principal_for
 from context.errors import InvalidInput, NotFound
 from context.models import User
+from governance.audit import ledger
+from governance.audit.attempts import denials_recorded
 from governance.changes import create_change, submit_change
 from governance.edits import EditInput
 from governance.models import Change, Operation
@@ -32,7 +35,14 @@ def propose_owner(
     if person is None:
         raise NotFound(f"There is no person {owner[:150]} who could own them.", field="owner")
     count = f"{len(wanted)} text{'' if len(wanted) == 1 else 's'}"
-    with transaction.atomic():
+    denials = denials_recorded(
+        actor=principal_for(actor),
+        action="governance.change.create",
+        subject=lambda: ledger.Subject(type="change", id="new", label=f"Give {count} to {person.display_name}"),
+        now=now,
+        data={"keys": wanted[:50]},
+    )
+    with denials, transaction.atomic():
         change = create_change(
             actor=actor,
             title=f"Give {count} to {person.display_name}"[:200],

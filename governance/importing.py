@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
 from django.db import transaction
 
-from context.access import principal_for
+from context.access import Principal, principal_for
 from context.errors import Conflict, InvalidInput
 from context.models import Domain, User
+from governance.audit.attempts import denials_recorded
+from governance.audit.ledger import Subject
 from governance.changes import MOST_EDITS, create_change, put_edit, remove_edit, submit_change
 from governance.edits import EditInput
 from governance.import_edits import EditBuilder, readable
@@ -40,6 +43,7 @@ def plan_import(
     name: str = "",
     site_url: str = "",
     retire_missing: bool = False,
+    now: datetime,
     progress: Progress | None = None,
 ) -> ImportPlan:
     """Read the tree and compare it with what was imported from it before. Writes nothing.
@@ -50,7 +54,8 @@ def plan_import(
     principal = principal_for(actor)
     references = References(principal=principal)
     place, known_kind = references.domain(domain), references.kind(kind)
-    require_author(principal, place)
+    with _attempting(principal, place.slug, now):
+        require_author(principal, place)
     tree = read_tree(directory, name=name, progress=progress)
     plan = ImportPlan(tree=tree.name, domain=place.slug, unreadable=tree.unreadable, ignored=tree.ignored)
     plan.pending, pending_edits = _pending(tree.name, place)
@@ -89,7 +94,7 @@ def carry_out(*, actor: User, plan: ImportPlan, submit: bool = False, now: datet
     One transaction: killed half-way, nothing is half-made. Raises ImportPending where an earlier import of the tree
     is somebody else's draft, or past being a draft, and says something else than the tree does now.
     """
-    with transaction.atomic():
+    with _attempting(principal_for(actor), plan.domain, now), transaction.atomic():
         if plan.pending is not None:
             change = _bring_up_to_date(actor, plan, plan.pending, now)
         elif plan.planned:
@@ -106,6 +111,15 @@ def carry_out(*, actor: User, plan: ImportPlan, submit: bool = False, now: datet
         if submit and change is not None and change.state == ChangeState.DRAFT:
             change = submit_change(actor=actor, change_id=change.pk, now=now)
     return change
+
+
+def _attempting(principal: Principal, domain: str, now: datetime) -> AbstractContextManager[None]:
+    return denials_recorded(
+        actor=principal,
+        action="governance.import",
+        subject=lambda: Subject(type="domain", id=domain, label=f"An import into {domain}"),
+        now=now,
+    )
 
 
 def _pending(tree: str, domain: Domain) -> tuple[Change | None, dict[str, Edit]]:

@@ -8,6 +8,8 @@ from datetime import datetime
 from context.access import principal_for
 from context.errors import InvalidInput, NotPermitted
 from context.models import Kind, Sensitivity, User
+from governance.audit import ledger
+from governance.audit.attempts import denials_recorded
 from governance.configuration import record_configuration_change
 from governance.models import ReviewInterval
 from governance.models.intervals import LONGEST_INTERVAL_DAYS
@@ -30,8 +32,18 @@ def set_interval(
     *, actor: User, kind: Kind | None, sensitivity: int | None, days: int | None, now: datetime
 ) -> ReviewInterval | None:
     """Set the interval for new items of this kind at this sensitivity, or, with `days` None, take the entry away."""
-    if not principal_for(actor).has_role("administrator"):
-        raise NotPermitted("Review intervals are set by administrators.", fix="Ask one of them.")
+    principal = principal_for(actor)
+    with denials_recorded(
+        actor=principal,
+        action="governance.reviewinterval.set",
+        subject=lambda: ledger.Subject(
+            type="reviewinterval", id=kind.slug if kind else "all", label=f"Interval of {kind or 'every kind'}"
+        ),
+        now=now,
+        data={"sensitivity": sensitivity, "days": days},
+    ):
+        if not principal.has_role("administrator"):
+            raise NotPermitted("Review intervals are set by administrators.", fix="Ask one of them.")
     if days is not None and (isinstance(days, bool) or not 1 <= days <= LONGEST_INTERVAL_DAYS):
         raise InvalidInput(
             "The interval must be a number of days.",

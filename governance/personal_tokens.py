@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -13,6 +14,7 @@ from context.errors import InvalidInput, NotFound, NotPermitted
 from context.models import PersonalToken, User
 from context.personal_tokens import TOKEN_PREFIX, digest_of_secret
 from governance.audit import ledger
+from governance.audit.attempts import denials_recorded
 
 LONGEST_NAME = 80
 
@@ -29,7 +31,8 @@ def issue_token(
     *, user: User, name: str, actor: Principal, now: datetime, expires_at: datetime | None = None
 ) -> IssuedToken:
     """Make a token for `user`: their own, or anyone's for the system (setting up). Raises NotPermitted otherwise."""
-    _check_owner(user, actor)
+    with _attempting("issue", actor, user, now):
+        _check_owner(user, actor)
     if not 1 <= len(name) <= LONGEST_NAME:
         raise InvalidInput(
             "A token needs a name.", field="name", limit=LONGEST_NAME, fix="Say in a few words where it is used."
@@ -53,8 +56,9 @@ def issue_token(
 
 def revoke_token(*, token: PersonalToken, actor: Principal, now: datetime) -> PersonalToken:
     """End a token from now on; its owner, an administrator or the system may. Ending it twice changes nothing."""
-    if not actor.has_role("administrator"):
-        _check_owner(token.user, actor)
+    with _attempting("revoke", actor, token.user, now):
+        if not actor.has_role("administrator"):
+            _check_owner(token.user, actor)
     with transaction.atomic():
         held = PersonalToken.objects.select_for_update().select_related("user").get(pk=token.pk)
         if held.revoked_at is not None:
@@ -77,6 +81,15 @@ def own_token(*, user: User, token_id: int) -> PersonalToken:
     if token is None:
         raise NotFound("There is no such token.")
     return token
+
+
+def _attempting(step: str, actor: Principal, user: User, now: datetime) -> AbstractContextManager[None]:
+    return denials_recorded(
+        actor=actor,
+        action=f"context.token.{step}",
+        subject=lambda: ledger.Subject(type="user", id=str(user.pk), label=user.display_name),
+        now=now,
+    )
 
 
 def _check_owner(user: User, actor: Principal) -> None:

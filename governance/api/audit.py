@@ -15,13 +15,11 @@ from config.api.pages import read_page
 from config.api.rendering import rendered
 from config.api.views import ApiView, json_response
 from governance.audit.attempts import denials_recorded
-from governance.audit.export import FORMATS, begin_export, export_lines
-from governance.audit.ledger import Subject
+from governance.audit.export import FORMATS, LEDGER, begin_export, export_lines
 from governance.audit.reading import EventFilters, events_of, require_auditor, verify_ledger
 from governance.audit.withholding import read_event
 from governance.serializers.audit import AuditEventPageSerializer, AuditEventSerializer, VerdictSerializer
 
-LEDGER = Subject(type="ledger", id="audit", label="The audit ledger")
 FILTERS = ("actor", "action", "subject", "since", "until")
 DESCRIBED = [
     word("actor", "The name of who acted, or a user name."),

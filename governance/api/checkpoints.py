@@ -11,8 +11,9 @@ from rest_framework.request import Request
 
 from config.api.described import CURSOR, LIMIT, answers, number
 from config.api.pages import read_page
-from config.api.views import ApiView, json_response
+from config.api.views import json_response
 from context.digests import plain
+from governance.api.audit import AuditView
 from governance.audit.checkpoints import checkpoints_of, consistency_proof, inclusion_proof, signed_statement
 from governance.models import Checkpoint
 from governance.serializers.audit import CheckpointPageSerializer, ConsistencySerializer, InclusionSerializer
@@ -20,7 +21,7 @@ from governance.serializers.audit import CheckpointPageSerializer, ConsistencySe
 HIGHEST_SEQUENCE = 2**53 - 1
 
 
-class CheckpointListView(ApiView):
+class CheckpointListView(AuditView):
     """The ledger's signed checkpoints, the newest first: what one keeps elsewhere to notice a rewritten past."""
 
     parameters = ("limit", "cursor")
@@ -37,7 +38,7 @@ class CheckpointListView(ApiView):
         return json_response(page.rendered(lambda checkpoint: plain(signed_statement(checkpoint))))
 
 
-class InclusionView(ApiView):
+class InclusionView(AuditView):
     """That an event is covered by a checkpoint, in a form that needs no trust in this server."""
 
     parameters = ("checkpoint",)
@@ -54,7 +55,7 @@ class InclusionView(ApiView):
         return json_response(plain(proof))
 
 
-class ConsistencyView(ApiView):
+class ConsistencyView(AuditView):
     """That the ledger under one checkpoint is the beginning of the ledger under a later one."""
 
     parameters = ("new",)

@@ -9,12 +9,17 @@ from typing import Any
 
 from django.db import transaction
 
-from context.access import Principal
+from context.access import Principal, principal_for
 from context.errors import DomainError, NotPermitted
-from context.models import Sensitivity
+from context.models import Sensitivity, User
 from context.restricted_reads import TextRead
 from governance.audit import ledger
 from governance.models import AuditEvent
+
+
+def asking(actor: User | Principal) -> Principal:
+    """Who asks, where a function is for people and may yet be called with what is none: an agent, the system."""
+    return actor if isinstance(actor, Principal) else principal_for(actor)
 
 
 @contextmanager

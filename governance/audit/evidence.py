@@ -20,9 +20,10 @@ from context.digests import canonical, iso, plain
 from context.errors import InvalidInput, NotFound
 from context.models import ContextItem, ContextVersion
 from context.signing import key_id, public_key, sign
+from governance.audit.attempts import denials_recorded
 from governance.audit.checkpoints import file_name, signed_statement
 from governance.audit.evidence_index import index_page
-from governance.audit.export import Export, as_jsonl, begin_export
+from governance.audit.export import LEDGER, Export, as_jsonl, begin_export
 from governance.audit.reading import EventFilters, require_auditor
 from governance.models import ApprovalPolicy, ApprovalStage, Change, Checkpoint, Edit, Review
 from governance.receipts import document_of
@@ -92,7 +93,8 @@ def write_kit(
 
     Sources of upper floors are `settings.EVIDENCE_SOURCES`. The export of the ledger in it leaves its own event.
     """
-    require_auditor(principal)
+    with denials_recorded(actor=principal, action="governance.audit.evidence", subject=lambda: LEDGER, now=now):
+        require_auditor(principal)
     scope = _scope(principal, key, since, until)
     files = [*_own_files(scope), *(made for source in _sources() for made in source(scope))]
     filters = EventFilters(since=since, until=until)

@@ -23,6 +23,7 @@ from context.digests import canonical, iso, plain
 from context.errors import InvalidInput
 from context.signing import key_id, sign
 from governance.audit import ledger
+from governance.audit.attempts import denials_recorded
 from governance.audit.checkpoints import make_checkpoint, signed_statement, tree_of
 from governance.audit.marks import trusted_keys
 from governance.audit.reading import EventFilters, events_of, require_auditor
@@ -31,6 +32,7 @@ from governance.models import AuditEvent, Checkpoint
 
 FORMAT = "plumbline-audit-export/1"
 FORMATS = {"jsonl": "application/x-ndjson", "csv": "text/csv; charset=utf-8", "ocsf": "application/x-ndjson"}
+LEDGER = ledger.Subject(type="ledger", id="audit", label="The audit ledger")
 STREAMED_AT_ONCE = 2_000
 # A partial export tells of so many of the last checkpoints; a complete one of all.
 CHECKPOINTS_OF_A_PART = 50
@@ -62,7 +64,8 @@ def begin_export(
     For auditors and administrators. LedgerBroken where the ledger does not hold: what is broken is not exported as if
     it were sound.
     """
-    require_auditor(principal)
+    with denials_recorded(actor=principal, action="governance.audit.export", subject=lambda: LEDGER, now=now):
+        require_auditor(principal)
     if format not in FORMATS:
         raise InvalidInput(f"{format[:40]!r} is not a format.", field="format", fix=f"Use one of {', '.join(FORMATS)}.")
     asked = {name: value for name, value in asdict(filters).items() if value}
@@ -72,7 +75,7 @@ def begin_export(
         ledger.append(
             actor=principal,
             action="governance.audit.exported",
-            subject=ledger.Subject(type="ledger", id="audit", label="The audit ledger"),
+            subject=LEDGER,
             now=now,
             data={"format": format, "filters": asked, **({"purpose": purpose} if purpose else {})},
         )

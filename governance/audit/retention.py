@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from contextlib import AbstractContextManager
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from context.access import Principal
 from context.digests import check_storable
 from context.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from governance.audit import ledger
+from governance.audit.attempts import denials_recorded
 from governance.audit.chain import REDACTED, ranges_of
 from governance.models import AuditEvent, AuditRedaction, LegalHold, RetentionRule
 
@@ -30,7 +32,8 @@ _PREFIX = re.compile(r"([a-z][a-z0-9_]*)(\.[a-z][a-z0-9_]*)*")
 
 def set_retention(*, actor: Principal, action_prefix: str, days: int, now: datetime) -> RetentionRule:
     """Keep the payload of events of that class for `days` days; the empty prefix is every action."""
-    _require_administrator(actor)
+    with _attempting("set_retention", actor, "retention", action_prefix, now):
+        _require_administrator(actor)
     _check_prefix(action_prefix)
     if not SHORTEST_DAYS <= days <= LONGEST_DAYS:
         raise InvalidInput(
@@ -51,7 +54,8 @@ def set_retention(*, actor: Principal, action_prefix: str, days: int, now: datet
 
 def remove_retention(*, actor: Principal, action_prefix: str, now: datetime) -> None:
     """Forget a rule: payloads of that class fall to the next shorter prefix, or are kept for ever."""
-    _require_administrator(actor)
+    with _attempting("remove_retention", actor, "retention", action_prefix, now):
+        _require_administrator(actor)
     with transaction.atomic():
         rule = RetentionRule.objects.select_for_update().filter(action_prefix=action_prefix).first()
         if rule is None:
@@ -74,7 +78,8 @@ def place_hold(
     until: datetime | None = None,
 ) -> LegalHold:
     """Keep the payload of the events that match all that is given, whatever the retention; `held` is their actor."""
-    _require_holder(actor)
+    with _attempting("place_hold", actor, "hold", name, now):
+        _require_holder(actor)
     for field, value, limit in (("name", name, 120), ("reason", reason, 5_000)):
         check_storable(value, field=field)
         if not value.strip() or len(value) > limit:
@@ -121,7 +126,8 @@ def place_hold(
 
 def lift_hold(*, actor: Principal, hold_id: int, reason: str, now: datetime) -> LegalHold:
     """End a hold, for a reason: what it kept falls to retention again."""
-    _require_holder(actor)
+    with _attempting("lift_hold", actor, "hold", str(hold_id), now):
+        _require_holder(actor)
     check_storable(reason, field="reason")
     if not reason.strip():
         raise InvalidInput("Say why the hold is lifted.", field="reason", fix="Give a reason.")
@@ -139,7 +145,8 @@ def lift_hold(*, actor: Principal, hold_id: int, reason: str, now: datetime) -> 
 
 def redact_expired_events(*, actor: Principal, now: datetime) -> int:
     """Redact every event that is past its retention and on no hold; returns how many. A transaction for each 5,000."""
-    _require_administrator(actor)
+    with _attempting("redact", actor, "retention", "", now):
+        _require_administrator(actor)
     redacted = 0
     rules = list(RetentionRule.objects.all())
     for rule in rules:
@@ -211,6 +218,16 @@ def _held_by(hold: LegalHold) -> Q:
     if hold.until is not None:
         held &= Q(at__lt=hold.until)
     return held
+
+
+def _attempting(step: str, actor: Principal, kind: str, identity: str, now: datetime) -> AbstractContextManager[None]:
+    named = identity[:80] or "*"
+    return denials_recorded(
+        actor=actor,
+        action=f"governance.audit.{step}",
+        subject=lambda: ledger.Subject(type=kind, id=named, label=f"{kind} {named}"),
+        now=now,
+    )
 
 
 def _check_prefix(prefix: str) -> None:

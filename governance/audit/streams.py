@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import re
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +18,7 @@ from context.access import SYSTEM, Principal
 from context.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from context.models import Sensitivity
 from governance.audit import ledger
+from governance.audit.attempts import denials_recorded
 from governance.audit.outbound import check_url
 from governance.models import AuditEvent, AuditStream, StreamContent, StreamFormat, StreamSignature
 
@@ -38,7 +40,10 @@ def add_stream(
     from_start: bool = False,
 ) -> AuditStream:
     """Stream the ledger to `url`, from its first event or from the next one; `clearance` bounds what it reads."""
-    _require_administrator(actor)
+    with _attempting("add", actor, name, now):
+        _require_administrator(actor)
+        if actor.kind == "person" and clearance > actor.clearance:
+            raise NotPermitted("A stream reads no more than whoever adds it.", fix="Give it a lower clearance.")
     if not _NAME.fullmatch(name):
         raise InvalidInput(
             f"{name[:60]!r} is not a name for a stream.",
@@ -57,8 +62,6 @@ def add_stream(
                 f"{str(value)[:40]!r} is not a {field}.", field=field, fix=f"Use one of {', '.join(map(str, known))}."
             )
     check_url(url)
-    if actor.kind == "person" and clearance > actor.clearance:
-        raise NotPermitted("A stream reads no more than whoever adds it.", fix="Give it a lower clearance.")
     with transaction.atomic():
         if AuditStream.objects.filter(name=name).exists():
             raise Conflict(f"There is a stream {name} already.", field="name")
@@ -79,7 +82,7 @@ def add_stream(
 
 def pause_stream(*, actor: Principal, name: str, now: datetime) -> AuditStream:
     """Deliver no more until it is resumed; nothing is lost, the ledger keeps what it has yet to get."""
-    with transaction.atomic():
+    with _attempting("pause", actor, name, now), transaction.atomic():
         stream = _locked(actor, name)
         if stream.paused_at is not None:
             raise Conflict(f"The stream {name} is paused already.", field="name")
@@ -91,7 +94,7 @@ def pause_stream(*, actor: Principal, name: str, now: datetime) -> AuditStream:
 
 def resume_stream(*, actor: Principal, name: str, now: datetime) -> AuditStream:
     """Deliver again, from where it stood, at the next run; also what makes a failing stream be tried at once."""
-    with transaction.atomic():
+    with _attempting("resume", actor, name, now), transaction.atomic():
         stream = _locked(actor, name)
         if stream.paused_at is None and stream.next_attempt_at is None:
             raise Conflict(f"The stream {name} is running.", field="name")
@@ -102,16 +105,17 @@ def resume_stream(*, actor: Principal, name: str, now: datetime) -> AuditStream:
 
 
 def remove_stream(*, actor: Principal, name: str, now: datetime) -> None:
-    with transaction.atomic():
+    with _attempting("remove", actor, name, now), transaction.atomic():
         stream = _locked(actor, name)
         _record(actor, stream, "removed", now, url=stream.url, cursor=stream.cursor)
         stream.delete()
 
 
-def streams_of(*, principal: Principal) -> list[AuditStream]:
+def streams_of(*, principal: Principal, now: datetime) -> list[AuditStream]:
     """All streams with how far each has got; for administrators and auditors."""
-    if not (principal.has_role("auditor") or _administers(principal)):
-        raise NotPermitted("Audit streams are for auditors and administrators.")
+    with _attempting("read", principal, "*", now):
+        if not (principal.has_role("auditor") or _administers(principal)):
+            raise NotPermitted("Audit streams are for auditors and administrators.")
     return list(AuditStream.objects.order_by("name"))
 
 
@@ -135,6 +139,15 @@ def secret_of(stream: AuditStream) -> str:
     seed = base64.urlsafe_b64decode(settings.SIGNING_KEY)
     made = hmac.new(seed, f"plumbline audit stream {stream.salt}".encode(), hashlib.sha256)
     return base64.b64encode(made.digest()).decode()
+
+
+def _attempting(step: str, actor: Principal, name: str, now: datetime) -> AbstractContextManager[None]:
+    return denials_recorded(
+        actor=actor,
+        action=f"governance.audit.stream_{step}",
+        subject=lambda: ledger.Subject(type="stream", id=name[:60], label=f"Audit stream {name[:60]}"),
+        now=now,
+    )
 
 
 def _administers(principal: Principal) -> bool:

@@ -19,6 +19,8 @@ from context.models import ContextItem, ContextVersion, Domain, Kind, Sensitivit
 from context.restricted_reads import of_version, record_restricted
 from context.views.item import item_href, visible_item
 from context.views.pages import PageRequest, page
+from governance.audit.attempts import record_denied
+from governance.audit.ledger import Subject
 from governance.changes import create_change, put_edit
 from governance.drafting import autosaved, discard_autosave, mark_present, others_editing
 from governance.edits import EditInput, StaleBase
@@ -73,8 +75,7 @@ def new_item(request: PageRequest) -> HttpResponse:
 def edit_item(request: PageRequest, domain: str, slug: str) -> HttpResponse:
     """A revision of an item, on the version that stands or on the one a draft already holds."""
     item = visible_item(request, f"{domain}/{slug}", timezone.now())
-    if not may_author(request.principal, item.domain, item):
-        raise NotPermitted(f"You may not propose edits in {item.domain.name}. Ask its owner, or an administrator.")
+    _require_author(request, item)
     if item.current_version is None:
         raise NotFound("There is nothing to revise.")
     if request.method == "GET":
@@ -133,8 +134,7 @@ def edit_new(request: PageRequest, number: int, edit_id: int) -> HttpResponse:
 def retire(request: PageRequest, domain: str, slug: str) -> HttpResponse:
     """Propose to take an item out: what replaces it, and who leans on it."""
     item = visible_item(request, f"{domain}/{slug}", timezone.now())
-    if not may_author(request.principal, item.domain, item):
-        raise NotPermitted(f"You may not propose edits in {item.domain.name}. Ask its owner, or an administrator.")
+    _require_author(request, item)
     context: dict[str, Any] = {
         "item": item,
         "reason": request.POST.get("reason", ""),
@@ -362,6 +362,22 @@ def _other_drafts(request: PageRequest, item: ContextItem, but: int | None) -> l
         state__in=ChangeState.open_states(), edits__key=item.key
     )
     return list(found.exclude(pk=but or 0).select_related("author").distinct()[:5])
+
+
+def _require_author(request: PageRequest, item: ContextItem) -> None:
+    """Who may not propose is told so before they type; one who sends the form all the same leaves an event."""
+    if may_author(request.principal, item.domain, item):
+        return
+    refusal = NotPermitted(f"You may not propose edits in {item.domain.name}. Ask its owner, or an administrator.")
+    if request.method == "POST":
+        record_denied(
+            actor=request.principal,
+            action="governance.change.create",
+            subject=Subject(type="item", id=item.key, label=item.title, sensitivity=item.sensitivity),
+            refusal=refusal,
+            now=timezone.now(),
+        )
+    raise refusal
 
 
 def _domains_to_author_in(request: PageRequest) -> list[Domain]:

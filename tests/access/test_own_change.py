@@ -243,7 +243,7 @@ def test_import__of_ones_own_pages__is_a_change_that_one_may_not_approve(
     folder = tmp_path / "pages"
     folder.mkdir()
     (folder / "page.md").write_text("# A page\n\nIt says something.\n")
-    plan = plan_import(actor=cast.author, directory=folder, domain="legal")
+    plan = plan_import(actor=cast.author, directory=folder, domain="legal", now=timezone.now())
     imported = carry_out(actor=cast.author, plan=plan, submit=True, now=timezone.now())
     assert imported is not None
     assert_refused(cast, imported)

@@ -48,7 +48,7 @@ def lay(root: Path, files) -> Path:
 
 
 def plan(cast, tree, **more):
-    return plan_import(actor=cast.author, directory=tree, domain="legal", **more)
+    return plan_import(actor=cast.author, directory=tree, domain="legal", now=timezone.now(), **more)
 
 
 def bring_in(cast, tree, **more):
@@ -216,7 +216,7 @@ def test_import__while_an_earlier_one_is_in_review__refuses_to_make_another(cast
 
 def test_import__while_somebody_elses_draft_waits__refuses(cast, tree):
     RoleGrant.objects.create(user=cast.outsider, role="author", domain=cast.legal)
-    made = plan_import(actor=cast.outsider, directory=tree, domain="legal")
+    made = plan_import(actor=cast.outsider, directory=tree, domain="legal", now=timezone.now())
     carry_out(actor=cast.outsider, plan=made, now=timezone.now())
     lay(tree, {"new.md": "# New\n\nText.\n"})
     with pytest.raises(ImportPending):
@@ -354,13 +354,13 @@ def test_import__kind_with_required_facts__takes_them_from_the_page_or_leaves_it
 )
 def test_import__of_what_is_not_there__says_what_to_use(cast, tree, more):
     with pytest.raises(DomainError) as refusal:
-        plan_import(**{"actor": cast.author, "directory": tree, "domain": "legal", **more})
+        plan_import(**{"actor": cast.author, "directory": tree, "domain": "legal", "now": timezone.now(), **more})
     assert refusal.value.fix
 
 
 def test_import__by_somebody_who_may_not_write_there__is_refused(cast, tree):
     with pytest.raises(NotPermitted):
-        plan_import(actor=cast.outsider, directory=tree, domain="legal")
+        plan_import(actor=cast.outsider, directory=tree, domain="legal", now=timezone.now())
 
 
 def test_import_context__dry_run__says_what_it_would_do_and_does_nothing(cast, tree):
@@ -413,7 +413,13 @@ def test_import__real_handbook__is_published_and_answers_with_citations(cast, sh
     RoleGrant.objects.create(user=cast.author, role="author", domain=people)
     RoleGrant.objects.create(user=cast.reviewer, role="approver", domain=people)
     folder = shared_data / "handbooks" / "18f-handbook"
-    made = plan_import(actor=cast.author, directory=folder, domain="people", site_url="https://handbook.tts.gsa.gov")
+    made = plan_import(
+        actor=cast.author,
+        directory=folder,
+        domain="people",
+        now=timezone.now(),
+        site_url="https://handbook.tts.gsa.gov",
+    )
     assert len(made.planned) > 230
     assert made.relations > 350
     assert len(made.unreadable) < 10
@@ -436,6 +442,12 @@ def test_import__real_handbook__is_published_and_answers_with_citations(cast, sh
         cited = next(hit for hit in answer.hits if hit.key == expected)
         assert cited.version == 1
         assert cited.text
-    again = plan_import(actor=cast.author, directory=folder, domain="people", site_url="https://handbook.tts.gsa.gov")
+    again = plan_import(
+        actor=cast.author,
+        directory=folder,
+        domain="people",
+        now=timezone.now(),
+        site_url="https://handbook.tts.gsa.gov",
+    )
     assert again.planned == []
     assert len(again.unchanged) == len(made.planned)

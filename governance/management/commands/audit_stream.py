@@ -55,7 +55,7 @@ class Command(BaseCommand):
             self.stdout.write(f"Its secret, for the receiver alone: {streams.secret_of(stream)}")
 
     def _list(self, options: dict[str, Any]) -> None:
-        found = streams.streams_of(principal=acting_principal(options["acting"]))
+        found = streams.streams_of(principal=acting_principal(options["acting"]), now=timezone.now())
         for stream in found:
             state = "paused" if stream.paused_at else f"failing: {stream.last_error}" if stream.failures else "running"
             self.stdout.write(f"{stream.name}  {stream.url}  {stream.content}  up to {stream.cursor}  {state}")

@@ -45,6 +45,7 @@ class Command(BaseCommand):
         try:
             actor = _author(options["author"], options["domain"])
             plan = plan_import(
+                now=timezone.now(),
                 actor=actor,
                 directory=options["directory"],
                 domain=options["domain"],
