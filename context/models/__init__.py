@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from context.models.domains import Domain
+from context.models.epochs import Epoch, EpochMark
 from context.models.holds import Hold
 from context.models.idempotency import IdempotentRequest
 from context.models.items import ContextItem, visible_items
@@ -18,6 +19,8 @@ __all__ = [
     "ContextItem",
     "ContextVersion",
     "Domain",
+    "Epoch",
+    "EpochMark",
     "Hold",
     "IdempotentRequest",
     "Kind",
