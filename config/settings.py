@@ -188,7 +188,7 @@ elif CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
         "unacked_restore_interval": 10,
     }
 # Tasks that lie below an app's own `tasks` module, which alone is found by itself.
-CELERY_IMPORTS = ("governance.audit.tasks",)
+CELERY_IMPORTS = ("governance.audit.tasks", "governance.drift.tasks")
 CELERY_BEAT_SCHEDULE = {
     "deliver notifications": {
         "task": "governance.tasks.deliver_notifications",
@@ -229,6 +229,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "config.tasks.forget_repeated_answers",
         "schedule": schedule(3_600),
         "options": {"expires": 3_600},
+    },
+    "work on drift": {
+        "task": "governance.drift.tasks.work_on_drift",
+        "schedule": schedule(5),
+        "options": {"expires": 5},
     },
     "redact expired events": {
         "task": "governance.audit.tasks.redact_expired",
@@ -326,6 +331,12 @@ AUDIT_TRUSTED_KEYS = env.words("AUDIT_TRUSTED_KEYS")
 VERIFICATION_GRACE_DAYS = env.integer("VERIFICATION_GRACE_DAYS", 14, minimum=0)
 VERIFICATION_REMIND_DAYS = env.integer("VERIFICATION_REMIND_DAYS", 7, minimum=0)
 REVIEW_REMIND_DAYS = env.integer("REVIEW_REMIND_DAYS", 1, minimum=0)
+
+# Looking for drift: every so many minutes what changed (0: never by itself), every so many days everything, and by how
+# many workers at once.
+DRIFT_SCAN_MINUTES = env.integer("DRIFT_SCAN_MINUTES", 60, minimum=0)
+DRIFT_FULL_SCAN_DAYS = env.integer("DRIFT_FULL_SCAN_DAYS", 7, minimum=1)
+DRIFT_WORKERS = env.integer("DRIFT_WORKERS", 1, minimum=1)
 
 # How people are told outside the application. Without a mail server, mail is written to files in the home.
 SITE_URL = env.text("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
