@@ -25,7 +25,7 @@ CONCERNS = """(
              OR moved.audience_ids && %(reader_groups)s::bigint[]::integer[])
     )
 )"""
-_EPOCH = f"SELECT coalesce(max(moved.value), 0) FROM context_epoch moved WHERE {CONCERNS}"
+_EPOCH = f"SELECT coalesce(max(moved.value), 0) FROM context_epoch moved WHERE {CONCERNS}"  # noqa: S608  our own constants
 # For what is never shown: the last change of anything, which tells of hidden text as well.
 CLOCK = "coalesce((SELECT max(value) FROM context_epoch), 0)"
 

@@ -1,14 +1,15 @@
-"""What changes leaves a mark, and a commit turns its marks into epochs: whatever path the change took, plain SQL too."""
+"""What changes leaves a mark, and a commit turns its marks into epochs, whatever path the change took."""
 
 from __future__ import annotations
 
 import django.contrib.postgres.fields
 from django.db import migrations, models
 
-# A transaction marks each subject once, without waiting for anybody: marks carry its number. At its commit (the
-# trigger on marks is deferred) each mark becomes an epoch, under a lock that is held until the commit is done. So
-# numbers are drawn in the order of commits, and writers wait for each other no longer than for the ledger, whose lock
-# they hold by then.
+# A transaction marks what it touches once, without waiting for anybody: marks carry its number, and an item's mark the
+# class that the item had before. At the commit (the trigger on marks is deferred) the marks become epochs, those of an
+# item for the class it had and the class it has then; what it passed through in between nobody saw. It happens under a
+# lock that is held until the commit is done: numbers are drawn in the order of commits, and writers wait for each other
+# no longer than for the ledger, whose lock they hold by then.
 FUNCTIONS = """
 CREATE SEQUENCE context_epoch_clock;
 
@@ -16,34 +17,47 @@ CREATE FUNCTION plumbline_mark(named text) RETURNS void LANGUAGE sql AS $$
     INSERT INTO context_epochmark (transaction, subject) VALUES (txid_current(), named) ON CONFLICT DO NOTHING
 $$;
 
-CREATE FUNCTION plumbline_mark_class(domain bigint, level integer, audiences integer[]) RETURNS void
-LANGUAGE sql AS $$
-    INSERT INTO context_epochmark (transaction, subject, domain_id, sensitivity, audience_ids)
-    VALUES (txid_current(), concat_ws(':', 'class', domain, level, array_to_string(audiences, ',')),
-            domain, level, audiences)
-    ON CONFLICT DO NOTHING
+CREATE FUNCTION plumbline_class(domain bigint, level integer, audiences integer[]) RETURNS text
+LANGUAGE sql IMMUTABLE AS $$ SELECT concat_ws(':', 'class', domain, level, array_to_string(audiences, ',')) $$;
+
+CREATE FUNCTION plumbline_audiences(item bigint) RETURNS integer[] LANGUAGE sql STABLE AS $$
+    SELECT ARRAY(SELECT group_id FROM context_contextitem_audiences WHERE contextitem_id = item ORDER BY group_id)
 $$;
 
--- The classes of these items as they stand. Items are under row-level security, and a mark must not depend on who
--- writes: the function reads as the system and shows nothing.
-CREATE FUNCTION plumbline_mark_items(items bigint[]) RETURNS void LANGUAGE plpgsql SET plumbline.reader TO 'system' AS $$
+-- Items are under row-level security, and a mark must not depend on who writes: read as the system, and show nothing.
+CREATE FUNCTION plumbline_mark_items(items bigint[]) RETURNS void
+LANGUAGE plpgsql SET plumbline.reader TO 'system' AS $$
 BEGIN
-    PERFORM plumbline_mark_class(place.domain_id, place.sensitivity, place.audiences) FROM (
-        SELECT DISTINCT item.domain_id, item.sensitivity, ARRAY(
-            SELECT named.group_id FROM context_contextitem_audiences named
-            WHERE named.contextitem_id = item.id ORDER BY named.group_id
-        ) AS audiences
-        FROM context_contextitem item WHERE item.id = ANY (items)
-    ) place;
+    INSERT INTO context_epochmark (transaction, subject, item_id, domain_id, sensitivity, audience_ids)
+    SELECT txid_current(), 'item:' || item.id, item.id, item.domain_id, item.sensitivity, plumbline_audiences(item.id)
+    FROM context_contextitem item WHERE item.id = ANY (items)
+    ON CONFLICT DO NOTHING;
 END $$;
 
-CREATE FUNCTION plumbline_epoch_moves() RETURNS trigger LANGUAGE plpgsql AS $$
+CREATE FUNCTION plumbline_epoch_moves() RETURNS trigger LANGUAGE plpgsql SET plumbline.reader TO 'system' AS $$
 BEGIN
+    IF NOT EXISTS (SELECT FROM context_epochmark WHERE id = NEW.id) THEN
+        RETURN NULL;  -- the first mark of the transaction took care of all
+    END IF;
     PERFORM pg_advisory_xact_lock(7246513);
     INSERT INTO context_epoch (subject, value, domain_id, sensitivity, audience_ids)
-    VALUES (NEW.subject, nextval('context_epoch_clock'), NEW.domain_id, NEW.sensitivity, NEW.audience_ids)
+    SELECT touched.subject, nextval('context_epoch_clock'), touched.domain_id, touched.sensitivity,
+           touched.audience_ids
+    FROM (
+        SELECT mark.subject, NULL::bigint AS domain_id, NULL::smallint AS sensitivity, NULL::integer[] AS audience_ids
+        FROM context_epochmark mark WHERE mark.transaction = txid_current() AND mark.item_id IS NULL
+        UNION
+        SELECT plumbline_class(mark.domain_id, mark.sensitivity, mark.audience_ids), mark.domain_id,
+               mark.sensitivity, mark.audience_ids
+        FROM context_epochmark mark WHERE mark.transaction = txid_current() AND mark.domain_id IS NOT NULL
+        UNION
+        SELECT plumbline_class(item.domain_id, item.sensitivity, plumbline_audiences(item.id)), item.domain_id,
+               item.sensitivity, plumbline_audiences(item.id)
+        FROM context_epochmark mark JOIN context_contextitem item ON item.id = mark.item_id
+        WHERE mark.transaction = txid_current()
+    ) touched
     ON CONFLICT (subject) DO UPDATE SET value = EXCLUDED.value;
-    DELETE FROM context_epochmark WHERE id = NEW.id;
+    DELETE FROM context_epochmark WHERE transaction = txid_current();
     RETURN NULL;
 END $$;
 
@@ -55,46 +69,34 @@ BEGIN
     RETURN NEW;
 END $$;
 
--- Items: the class they leave and the class they enter.
+-- A new item had no class before.
 CREATE FUNCTION plumbline_items_moved() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'UPDATE' THEN
-        PERFORM plumbline_mark_class(place.domain_id, place.sensitivity, place.audiences) FROM (
-            SELECT DISTINCT item.domain_id, item.sensitivity, ARRAY(
-                SELECT named.group_id FROM context_contextitem_audiences named
-                WHERE named.contextitem_id = item.id ORDER BY named.group_id
-            ) AS audiences
-            FROM before_rows item
-        ) place;
+    IF TG_OP = 'INSERT' THEN
+        INSERT INTO context_epochmark (transaction, subject, item_id)
+        SELECT txid_current(), 'item:' || id, id FROM moved_rows ON CONFLICT DO NOTHING;
+    ELSE
+        INSERT INTO context_epochmark (transaction, subject, item_id, domain_id, sensitivity, audience_ids)
+        SELECT txid_current(), 'item:' || id, id, domain_id, sensitivity, plumbline_audiences(id)
+        FROM moved_rows ON CONFLICT DO NOTHING;
     END IF;
-    PERFORM plumbline_mark_class(place.domain_id, place.sensitivity, place.audiences) FROM (
-        SELECT DISTINCT item.domain_id, item.sensitivity, ARRAY(
-            SELECT named.group_id FROM context_contextitem_audiences named
-            WHERE named.contextitem_id = item.id ORDER BY named.group_id
-        ) AS audiences
-        FROM after_rows item
-    ) place;
     RETURN NULL;
 END $$;
 
--- Audiences: what they were before the statement, and what they are.
+-- What the audiences were before the statement.
 CREATE FUNCTION plumbline_audiences_moved() RETURNS trigger LANGUAGE plpgsql SET plumbline.reader TO 'system' AS $$
 BEGIN
-    PERFORM plumbline_mark_items(ARRAY(SELECT contextitem_id FROM moved_rows));
-    PERFORM plumbline_mark_class(item.domain_id, item.sensitivity, ARRAY(
-        SELECT present.group_id FROM context_contextitem_audiences present
-        WHERE TG_OP = 'INSERT' AND present.contextitem_id = item.id AND NOT EXISTS (
-            SELECT FROM moved_rows moved
-            WHERE moved.contextitem_id = item.id AND moved.group_id = present.group_id
-        )
-        UNION
-        SELECT either.group_id FROM (
-            SELECT contextitem_id, group_id FROM context_contextitem_audiences
-            UNION ALL SELECT contextitem_id, group_id FROM moved_rows
-        ) either WHERE TG_OP = 'DELETE' AND either.contextitem_id = item.id
-        ORDER BY 1
-    ))
-    FROM context_contextitem item WHERE item.id IN (SELECT contextitem_id FROM moved_rows);
+    INSERT INTO context_epochmark (transaction, subject, item_id, domain_id, sensitivity, audience_ids)
+    SELECT txid_current(), 'item:' || item.id, item.id, item.domain_id, item.sensitivity,
+        CASE TG_OP WHEN 'INSERT' THEN ARRAY(
+            SELECT unnest(plumbline_audiences(item.id))
+            EXCEPT SELECT group_id FROM moved_rows WHERE contextitem_id = item.id ORDER BY 1
+        ) ELSE ARRAY(
+            SELECT unnest(plumbline_audiences(item.id))
+            UNION SELECT group_id FROM moved_rows WHERE contextitem_id = item.id ORDER BY 1
+        ) END
+    FROM context_contextitem item WHERE item.id IN (SELECT contextitem_id FROM moved_rows)
+    ON CONFLICT DO NOTHING;
     RETURN NULL;
 END $$;
 
@@ -135,7 +137,7 @@ CREATE INDEX version_is_superseded ON context_contextversion (superseded_at) WHE
 
 # Tables whose rows have an item; a table of a later migration calls `watch_parts` itself.
 PARTS = ("context_contextversion", "context_passage", "context_hold")
-EVERYTHING = ("context_domain", "context_kind", "auth_group", "context_lexemecount")
+EVERYTHING = ("context_domain", "context_kind", "auth_group")
 _EACH = {"INSERT": "NEW", "UPDATE": "NEW", "DELETE": "OLD"}
 
 
@@ -146,14 +148,13 @@ def triggers() -> list[tuple[str, str, str]]:
     made = [
         (
             item,
-            "epoch_of_new",
-            f"AFTER INSERT ON {item} REFERENCING NEW TABLE AS after_rows {statement} plumbline_items_moved()",
+            "epoch_on_insert",
+            f"AFTER INSERT ON {item} REFERENCING NEW TABLE AS moved_rows {statement} plumbline_items_moved()",
         ),
         (
             item,
-            "epoch_of_changed",
-            f"AFTER UPDATE ON {item} REFERENCING OLD TABLE AS before_rows NEW TABLE AS after_rows "
-            f"{statement} plumbline_items_moved()",
+            "epoch_on_update",
+            f"AFTER UPDATE ON {item} REFERENCING OLD TABLE AS moved_rows {statement} plumbline_items_moved()",
         ),
         *_moving(audiences, "plumbline_audiences_moved", ("INSERT", "DELETE")),
         *_moving("context_relation", "plumbline_relations_moved"),
@@ -227,7 +228,8 @@ def _backward() -> str:
             "plumbline_epoch_only_rises()",
             "plumbline_epoch_moves()",
             "plumbline_mark_items(bigint[])",
-            "plumbline_mark_class(bigint, integer, integer[])",
+            "plumbline_audiences(bigint)",
+            "plumbline_class(bigint, integer, integer[])",
             "plumbline_mark(text)",
         )
     ]
@@ -258,6 +260,7 @@ class Migration(migrations.Migration):
                 ("id", models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name="ID")),
                 ("transaction", models.BigIntegerField()),
                 ("subject", models.TextField()),
+                ("item_id", models.BigIntegerField(null=True)),
                 ("domain_id", models.BigIntegerField(null=True)),
                 ("sensitivity", models.PositiveSmallIntegerField(null=True)),
                 (

@@ -25,10 +25,11 @@ class Epoch(models.Model):
 
 
 class EpochMark(models.Model):
-    """A subject that a transaction in progress has touched; turned into its epoch when that transaction commits."""
+    """What a transaction in progress has touched, an item with the class it had; an epoch once that commits."""
 
     transaction = models.BigIntegerField()
     subject = models.TextField()
+    item_id = models.BigIntegerField(null=True)
     domain_id = models.BigIntegerField(null=True)
     sensitivity = models.PositiveSmallIntegerField(null=True)
     audience_ids = ArrayField(models.IntegerField(), null=True)
