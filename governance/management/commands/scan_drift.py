@@ -1,0 +1,63 @@
+"""`manage.py scan_drift`: looks for drift now, in this process, and says what it found; must hold no rule."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from context.errors import DomainError
+from context.models import Domain
+from governance.drift.scan import progress_of, request_scan
+from governance.drift.shards import work_on_scans
+from governance.management.commands._acting import acting_principal, add_acting
+from governance.management.progress import Progress
+from governance.models import ScanShard, ScanState, ShardState
+
+STEP = timedelta(seconds=5)
+
+
+class Command(BaseCommand):
+    help = "Look for drift: in what changed since the last scan, or with --full in everything."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        add_acting(parser)
+        parser.add_argument("--full", action="store_true", help="look at everything, not only at what changed")
+        parser.add_argument("--domain", metavar="SLUG", help="only in this domain and below it")
+        parser.add_argument(
+            "--detector", action="append", default=[], metavar="NAME", help="only this detector; may be repeated"
+        )
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        domain = None
+        if options["domain"]:
+            domain = Domain.objects.filter(slug=options["domain"]).first()
+            if domain is None:
+                raise CommandError(f"There is no domain {options['domain']!r}.")
+        try:
+            scan = request_scan(
+                actor=acting_principal(options["acting"]),
+                now=timezone.now(),
+                full=options["full"],
+                domain=domain,
+                names=options["detector"],
+            )
+        except DomainError as refusal:
+            raise CommandError(" ".join(filter(None, (refusal.detail, refusal.fix)))) from refusal
+        show = Progress(self.stderr)  # type: ignore[arg-type]
+        while scan.state in ScanState.open_states():
+            work_on_scans(clock=timezone.now, at_most=STEP, scan_id=scan.pk)
+            scan.refresh_from_db()
+            progress = progress_of(scan)
+            show("Scanning", progress.done + progress.failed, progress.shards)
+        progress = progress_of(scan)
+        self.stdout.write(
+            f"Scan {scan.pk}: {progress.opened} opened, {progress.reopened} reopened, {progress.changed} changed, "
+            f"{progress.resolved} resolved, {progress.standing} unchanged, in {progress.seconds:.1f} s of work."
+        )
+        failed = ScanShard.objects.filter(scan=scan, state=ShardState.FAILED)
+        if failed:
+            names = ", ".join(sorted({shard.detector for shard in failed}))
+            raise CommandError(f"Parts of it failed and will be looked at again by the next scan: {names}.")
