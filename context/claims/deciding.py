@@ -1,0 +1,128 @@
+"""Decides whether two texts contradict each other, and shows where; must not decide what it cannot show.
+
+Pure and deterministic: no model, no clock, no database. The order of the two texts changes nothing but the sides.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from context.claims.claim import Claim
+from context.claims.conflicts import clash_of
+from context.claims.reading import Read, read
+from context.claims.substitution import FEWEST_SHARED, only_difference, original
+from context.claims.tokens import Token
+
+MOST_PAIRS = 20_000  # of sentences compared word by word
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Passage:
+    """Where in a text the sentence stands, and in it the words that decide."""
+
+    start: int
+    end: int
+    focus: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Contradiction:
+    """Two passages that cannot both hold, by which rule, and the reason in one plain sentence."""
+
+    rule: str
+    a: Passage
+    b: Passage
+    sentence: str
+
+    @property
+    def turned(self) -> Contradiction:
+        return Contradiction(rule=self.rule, a=self.b, b=self.a, sentence=self.sentence)
+
+
+def contradiction(
+    a: str, b: str, *, one_situation: bool = False, shared_scope: frozenset[str] = frozenset()
+) -> Contradiction | None:
+    """The first contradiction between two texts, or None.
+
+    `one_situation`: both are known to tell of the same event, so that a colour or country shuts out another.
+    `shared_scope`: stems of words that hold for both texts anyway, and so tell no scopes apart.
+    """
+    if a == b:
+        return None
+    turn = b < a
+    first, second = (b, a) if turn else (a, b)
+    found = _by_sentence(first, second, one_situation) or _by_claim(first, second, shared_scope)
+    return found.turned if found is not None and turn else found
+
+
+def _by_sentence(a: str, b: str, one_situation: bool) -> Contradiction | None:
+    ours, theirs = read(a), read(b)
+    words = [frozenset(_plain(each.tokens)) for each in theirs.sentences]
+    left = MOST_PAIRS
+    for one in ours.sentences:
+        own = frozenset(_plain(one.tokens))
+        for other, there in zip(theirs.sentences, words, strict=True):
+            shared = len(own & there)
+            if shared < FEWEST_SHARED or 2 * shared < max(len(own), len(there)):
+                continue
+            left -= 1
+            if left < 0:
+                return None
+            if one.sentence.row or other.sentence.row:
+                continue
+            difference = only_difference(one.tokens, other.tokens, one_situation=one_situation)
+            if difference is not None:
+                return Contradiction(
+                    rule=difference.nature,
+                    a=_passage(one, original(one.tokens, difference.ours)),
+                    b=_passage(other, original(other.tokens, difference.theirs)),
+                    sentence=_SENTENCES[difference.nature].format(
+                        a=_quoted(a, original(one.tokens, difference.ours)),
+                        b=_quoted(b, original(other.tokens, difference.theirs)),
+                    ),
+                )
+    return None
+
+
+def _by_claim(a: str, b: str, shared_scope: frozenset[str]) -> Contradiction | None:
+    left = MOST_PAIRS
+    theirs = read(b).claims
+    for one in read(a).claims:
+        for other in theirs:
+            left -= 1
+            if left < 0:
+                return None
+            clash = clash_of(one, other, shared_scope=shared_scope)
+            if clash is not None:
+                return Contradiction(
+                    rule=clash.rule,
+                    a=Passage(start=one.start, end=one.end, focus=one.focus),
+                    b=Passage(start=other.start, end=other.end, focus=other.focus),
+                    sentence=clash.sentence.format(a=_quoted(a, one.focus), b=_quoted(b, other.focus)),
+                )
+    return None
+
+
+_SENTENCES = {
+    "quantity": "The two say the same but for the figure: one has {a}, the other {b}.",
+    "ordinal": "The two say the same but for the order: one has {a}, the other {b}.",
+    "negation": "The two say the same, but one of them denies it: {a} against {b}.",
+    "opposite": "The two say the same but for one word and its opposite: {a} against {b}.",
+    "class": "The two say the same of one thing, but one has {a} and the other {b}.",
+}
+
+
+def _plain(tokens: tuple[Token, ...]) -> list[str]:
+    return [token.lower for token in tokens if not token.is_mark and token.quantity is None]
+
+
+def _passage(said: Read, focus: tuple[int, int]) -> Passage:
+    return Passage(start=said.sentence.start, end=said.sentence.end, focus=focus)
+
+
+def _quoted(text: str, focus: tuple[int, int]) -> str:
+    words = " ".join(text[focus[0] : focus[1]].split())
+    return f"“{words if len(words) <= 90 else words[:89].rstrip() + '…'}”"
+
+
+__all__ = ["Claim", "Contradiction", "Passage", "contradiction"]
