@@ -68,6 +68,14 @@ def resolve(
 
     One statement for those by key, one for the rest where there are any, one for owners' names where there are gaps.
     """
+    at, found = find(principal=principal, requirements=requirements, as_of=as_of)
+    return judge(at=at, requirements=requirements, found=found)
+
+
+def find(
+    *, principal: Principal, requirements: Sequence[Requirement], as_of: datetime | None = None
+) -> tuple[datetime, dict[int, list[Candidate]]]:
+    """The items that each requirement names, by its place, as far as this reader may know of them; and the moment."""
     found: dict[int, list[Candidate]] = {ordinal: [] for ordinal in range(len(requirements))}
     by_key: dict[str, list[int]] = {}
     for ordinal, requirement in enumerate(requirements):
@@ -85,12 +93,13 @@ def resolve(
         statement, values = selection(selecting, as_of=as_of is not None)
         for candidate in map(Candidate._make, rows(statement, {**parameters, **values, "at": at})):
             found[candidate.ordinal].append(candidate)
-    return _judge(at=at, requirements=requirements, found=found)
+    return at, found
 
 
-def _judge(
+def judge(
     *, at: datetime, requirements: Sequence[Requirement], found: Mapping[int, Sequence[Candidate]]
 ) -> Availability:
+    """What of these items will do for each requirement at that moment. One statement where there are gaps."""
     chosen: list[Chosen] = []
     unmet: list[tuple[Requirement, Sequence[tuple[Candidate, GapCode]]]] = []
     passed_over: list[PassedOver] = []
