@@ -143,8 +143,8 @@ def _subjects(shard: ScanShard, tuned: TunedDetector) -> tuple[Subjects, Reach]:
     if scope is Scope.ORGANISATION:
         return Subjects(everything=True), Reach()
     if scope is Scope.DOMAIN:
-        ids = (shard.domain_id or 0,)
-        return Subjects(domain_ids=ids), Reach(domain_ids=ids)
+        whole = (shard.domain_id or 0,)
+        return Subjects(domain_ids=whole), Reach(domain_ids=whole)
     within: frozenset[int] | None = None
     if shard.domain is not None:
         within = domain_ids_at_or_below([shard.domain]) if scope is Scope.PAIRS else frozenset([shard.domain.pk])

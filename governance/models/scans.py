@@ -54,6 +54,7 @@ class Scan(models.Model):
     planned_at = models.DateTimeField(null=True, blank=True)
     finished_at = models.DateTimeField(null=True, blank=True)
     ledger_sequence = models.PositiveBigIntegerField(null=True, blank=True)
+    items = models.PositiveIntegerField(default=0)
     # What becomes of the marks once it is done: [detector, domain or null, judged by].
     marks = models.JSONField(default=list)
 
