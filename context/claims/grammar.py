@@ -8,9 +8,9 @@ STOP = word_set(
     """a an the this that these those it its he him his she her they them their we us our you your i me my and or nor
     but of in on at to for from by with as is are was were be been being am has have had having do does did done not no
     any all each every both either such same other another there here then than so if when where which who whom whose
-    what while will would shall should must may might can could ought need also only just very more most some own into onto
-    upon about over under above below between within without during before after until through per via out up down off
-    again however therefore thereof therein thereto hereby herein hereof hereunder hereto said including include
+    what while will would shall should must may might can could ought need also only just very more most some own into
+    onto upon about over under above below between within without during before after until through per via out up down
+    off again however therefore thereof therein thereto hereby herein hereof hereunder hereto said including include
     included includes without limitation etc e.g i.e together well way manner time times case cases part parts whole
     whatsoever howsoever made so even still thereafter deemed respect whatever whichever whether directly indirectly
     otherwise further promptly immediately"""
