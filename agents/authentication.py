@@ -17,6 +17,7 @@ from rest_framework.request import Request
 from agents.keys import hash_of_secret
 from agents.models import AgentState, Scope
 from context.access import Principal
+from context.epochs import CLOCK
 from context.errors import DomainError, NotPermitted
 from context.statements import rows
 from governance.audit.attempts import denials_recorded
@@ -27,7 +28,7 @@ _SHAPE = re.compile(r"plk_([0-9a-f]{12})_([A-Za-z0-9_-]{43})")
 _NOBODY = "0" * 64
 USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
-STATEMENT = """
+STATEMENT = f"""
 SELECT key.id, key.secret_sha256, key.scopes,
        key.revoked_at IS NOT NULL,
        least(key.expires_at, key.grace_until) <= clock_timestamp(),
@@ -43,10 +44,11 @@ SELECT key.id, key.secret_sha256, key.scopes,
         FROM agents_agent_contracts assigned
         JOIN agents_contextcontract contract ON contract.id = assigned.contextcontract_id
         JOIN agents_contractversion version ON version.id = contract.current_version_id
-        WHERE assigned.agent_id = agent.id)
+        WHERE assigned.agent_id = agent.id AND contract.retired_at IS NULL),
+       {CLOCK}
 FROM agents_agentkey key JOIN agents_agent agent ON agent.id = key.agent_id
 WHERE key.prefix = %(prefix)s
-"""
+"""  # noqa: S608  our own constants
 # A key's row may be locked by a rotation or a revocation: then the use goes unnoted, and nobody waits.
 _NOTE_USE = """
 UPDATE agents_agentkey SET last_used_at = clock_timestamp() WHERE id = (
@@ -72,6 +74,7 @@ class _Row(NamedTuple):
     groups: list[int]
     domains: list[int]
     contracts: str | None
+    clock: int
 
 
 class KeyRefused(DomainError):
@@ -101,6 +104,8 @@ class ScopeMissing(NotPermitted):
 class AuthenticatedAgent:
     """An agent that presented a valid key. `contracts` maps the slug of each it holds to its version's id and digest.
 
+    `clock` is the last change of anything at the moment of the check; it is not for the agent to know.
+
     `is_authenticated` and its like are what Django and DRF ask of a user; an agent is never one.
     """
 
@@ -110,6 +115,7 @@ class AuthenticatedAgent:
     key_prefix: str
     scopes: frozenset[str]
     contracts: Mapping[str, tuple[int, str]]
+    clock: int = 0
     is_authenticated: bool = True
     is_anonymous: bool = False
     is_active: bool = True
@@ -162,6 +168,7 @@ def authenticate(header: str) -> AuthenticatedAgent:
         key_prefix=prefix,
         scopes=frozenset(row.scopes),
         contracts=orjson.loads(row.contracts) if row.contracts else {},
+        clock=row.clock,
     )
 
 

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
 from django.db import transaction
 
-from agents.contracts import Terms, save_contract
+from agents.contract_proposals import edit_of_contract
 from agents.keys import issue_key, revoke_key
 from agents.models import Agent, AgentKey, ContextContract
 from agents.registry import save_agent
 from context.access import SYSTEM
 from context.models import Domain, PersonalToken, Sensitivity, User
 from governance.audit import ledger
+from governance.changes import create_change, submit_change
 from governance.personal_tokens import issue_token, revoke_token
+from governance.publishing import publish_change
+from governance.reviews import review_change
 from governance.sample.history import Step, moment
 from governance.sample.reading import Sample
 
@@ -66,16 +69,9 @@ def _sign_in(person: User, now: datetime) -> dict[str, str]:
 
 def _register(sample: Sample, now: datetime) -> None:
     admin = _administrator(sample)
-    for said in sample.agents["contracts"]:
-        save_contract(
-            actor=admin,
-            slug=said["slug"],
-            name=said["name"],
-            purpose=said["purpose"],
-            owner=_person(said["owner"]),
-            terms=_terms(said),
-            now=now,
-        )
+    stated = {said["slug"]: said for said in sample.agents["contracts"]}
+    for said in sample.agents["contract_changes"]:
+        _agree(said, [stated[slug] for slug in said["contracts"]], now)
     for said in sample.agents["agents"]:
         save_agent(
             actor=admin,
@@ -90,14 +86,19 @@ def _register(sample: Sample, now: datetime) -> None:
         )
 
 
-def _terms(said: Mapping[str, Any]) -> Terms:
-    return Terms(
-        requirements=said["requirements"],
-        token_budget=said["token_budget"],
-        most_matches=said["most_matches"],
-        task_schema=said["task_schema"],
-        output_schema=said["output_schema"],
+def _agree(said: Mapping[str, Any], contracts: Sequence[Mapping[str, Any]], now: datetime) -> None:
+    """Contracts come into force as texts do: proposed, approved by somebody else, published."""
+    author, reviewer = _person(said["author"]), _person(said["reviewer"])
+    edits = [
+        edit_of_contract(slug=each["slug"], payload={name: value for name, value in each.items() if name != "slug"})
+        for each in contracts
+    ]
+    change = create_change(actor=author, title=said["title"], reason=said["reason"], edits=edits, now=now)
+    digest = submit_change(actor=author, change_id=change.pk, now=now).digest
+    review_change(
+        actor=reviewer, change_id=change.pk, decision="approve", digest=digest, comment=said["comment"], now=now
     )
+    publish_change(actor=author, change_id=change.pk, now=now)
 
 
 def _administrator(sample: Sample) -> User:

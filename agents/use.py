@@ -178,7 +178,8 @@ def skew_of(*, principal: Principal, agents: Sequence[Agent]) -> dict[int, Skew]
 
 
 def _current_contracts(principal: Principal) -> QuerySet[ContextContract]:
-    found = ContextContract.objects.visible_to(principal).filter(current_version__isnull=False)
+    found = ContextContract.objects.visible_to(principal)
+    found = found.filter(current_version__isnull=False, retired_at__isnull=True)
     return found.select_related("current_version", "owner").prefetch_related("agents").order_by("name")
 
 

@@ -338,6 +338,9 @@ DRIFT_SCAN_MINUTES = env.integer("DRIFT_SCAN_MINUTES", 60, minimum=0)
 DRIFT_FULL_SCAN_DAYS = env.integer("DRIFT_FULL_SCAN_DAYS", 7, minimum=1)
 DRIFT_WORKERS = env.integer("DRIFT_WORKERS", 1, minimum=1)
 
+# For how long an agent may rely on a bundle without asking again. A right that is taken away bites at the next request.
+BUNDLE_LEASE_SECONDS = env.integer("BUNDLE_LEASE_SECONDS", 60, minimum=1)
+
 # How people are told outside the application. Without a mail server, mail is written to files in the home.
 SITE_URL = env.text("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 EMAIL_HOST = env.text("EMAIL_HOST")
@@ -359,10 +362,18 @@ WEBHOOK_PRIVATE_ADDRESSES = env.flag("WEBHOOK_PRIVATE_ADDRESSES", default=False)
 
 # Where the upper floors reach the lower ones: one explicit dict of dotted paths each, never imports or signals.
 # Records of upper floors that change through review and publication as context does (governance/governed.py).
-GOVERNED_RECORDS: dict[str, str] = {}
+GOVERNED_RECORDS: dict[str, str] = {
+    "contract": "agents.contract_record.CONTRACTS",
+    "rule_set": "agents.routing.record.RECORD",
+}
+# What says a task's type where no declared rule does: a function of its text and the known types → (label, score).
+ROUTING_CLASSIFIERS: dict[str, str] = {}
 DRIFT_DETECTORS: dict[str, str] = {}
 INBOX_SOURCES: dict[str, str] = {}
-IMPACT_SOURCES: dict[str, str] = {"contracts": "agents.use.impact_of_change"}
+IMPACT_SOURCES: dict[str, str] = {
+    "contracts": "agents.use.impact_of_change",
+    "routing": "agents.routing.impact.impact_of_change",
+}
 # How often each item is used: one factor of its verification debt.
 USE_SOURCES: dict[str, str] = {"bundles": "agents.usage.deliveries"}
 # Told whenever restricted text leaves by a page or the API.

@@ -9,6 +9,8 @@ from typing import Any, Literal
 GapCode = Literal["missing", "stale", "unverified", "contradicted", "over_budget"]
 # A requirement by kind, domain or tag never brings more than this.
 MOST_PER_REQUIREMENT = 200
+# Relations are followed no further than this from the item that a requirement names.
+DEEPEST = 5
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -16,6 +18,10 @@ class Requirement:
     """One thing a task needs: the item of that `key`, or at least `minimum` of a kind, a domain (and below), a tag.
 
     `at_most` bounds how many of these come along. Age counts from the last publication or verification.
+
+    With `follow`, each of these brings along what it leads to by relations of those types, as its text in force states
+    them, and what that leads to, up to `depth` steps. What the reader may not know of is neither brought nor passed
+    through. Each item counts once, at its shortest distance.
     """
 
     name: str
@@ -28,6 +34,8 @@ class Requirement:
     must_be_verified: bool = False
     minimum: int = 1
     at_most: int = MOST_PER_REQUIREMENT
+    follow: tuple[str, ...] = ()
+    depth: int = 1
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -64,7 +64,7 @@ def create_change(
         change.editors.add(actor)
         references = References(principal=principal)
         references.load_items(edit.key for edit in edits if edit.record == ITEM)
-        references.created_keys = _created(edits)
+        references.created = _created(edits)
         made = [_build(change, edit, actor=actor, references=references, now=now) for edit in edits]
         kept = [edit for edit in made if edit is not None]
         if edits and not kept:
@@ -87,7 +87,7 @@ def put_edit(
         change = lock_change(principal=principal, change_id=change_id, expected_row_version=expected_row_version)
         present = {each.address: each for each in change.edits.all()}
         references = References(principal=principal)
-        references.created_keys = _created([*present.values(), edit])
+        references.created = _created([*present.values(), edit])
         require_editor(change, principal)
         made = _build(change, edit, actor=actor, references=references, now=now)
         was = present.get(made.address if made is not None else edit.address)
@@ -249,9 +249,13 @@ def reopen_change(*, actor: User, change_id: int, now: datetime) -> Change:
     return change
 
 
-def _created(edits: Iterable[Edit | EditInput]) -> set[str]:
-    """The keys of the items that these edits create, as far as they are given."""
-    return {each.key for each in edits if each.record == ITEM and each.operation == Operation.CREATE and each.key}
+def _created(edits: Iterable[Edit | EditInput]) -> dict[str, Mapping[str, Any]]:
+    """The payloads of the items that these edits create, by key where one is given."""
+    return {
+        each.key: each.payload
+        for each in edits
+        if each.record == ITEM and each.operation == Operation.CREATE and each.key
+    }
 
 
 def _build(change: Change, edit: EditInput, *, actor: User, references: References, now: datetime) -> Edit | None:

@@ -6,7 +6,7 @@ Each kind of record (a contract, a rule set) is an object that keeps to `Governe
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -95,15 +95,17 @@ class GovernedRecord(Protocol):
         payload: Mapping[str, Any],
         base: Payload | None,
         principal: Principal,
-        created: Collection[str],
+        created: Mapping[str, Mapping[str, Any]],
     ) -> Draft:
-        """Check a payload, taking from `base` what it leaves out; `created` are items that the same change creates.
+        """Check a payload, taking from `base` what it leaves out.
+
+        `created` has the payloads of items that the same change creates, by their keys.
 
         Raises a DomainError with field, limit and fix.
         """
 
-    def may_propose(self, principal: Principal, facets: Facets) -> bool:
-        """Whether this person may propose such an edit; asked of the record as it is and as it would become."""
+    def may_propose(self, principal: Principal, facets: Facets, *, new: bool) -> bool:
+        """Whether this person may propose an edit of the record as it stands or, where it is new, as it would be."""
 
     def lock(self, keys: Sequence[str]) -> None:
         """Lock the rows of these records, in the order of their keys, until the transaction ends."""
@@ -115,7 +117,7 @@ class GovernedRecord(Protocol):
         """Take the record out of use; its versions stay. The pen is set."""
 
     def address(self, key: str) -> str:
-        """The path of its page."""
+        """The path of its page, with a slash at its end; the form that proposes an edit lies below it, at `edit/`."""
 
 
 def governed(name: str) -> GovernedRecord:

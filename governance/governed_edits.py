@@ -20,7 +20,7 @@ def build_record_edit(
     change: Change, edit: EditInput, *, actor: User, references: References, now: datetime
 ) -> Edit | None:
     """The row for an edit of a governed record, or None where it changes nothing."""
-    principal, created = references.principal, references.created_keys
+    principal, created = references.principal, references.created
     record = governed(edit.record)
     if edit.operation not in Operation.values:
         raise InvalidInput(
@@ -35,13 +35,15 @@ def build_record_edit(
         if found is not None:
             raise Conflict(f"The key {edit.key} is taken.", field="key", fix="Choose another key.")
         draft = record.prepare(key=edit.key, payload=edit.payload, base=None, principal=principal, created=created)
-        _require_proposer(record, principal, edit.key, draft)
+        _require_clearance(principal, edit.key, draft)
+        if not record.may_propose(principal, draft.facets, new=True):
+            raise _not_permitted(record, draft.facets.label)
         return _row(change, edit, draft, None, actor, now)
     if found is None or not record.visible(principal, [edit.key]):
         raise UnknownReference(
             f"There is no {record.noun.lower()} {shown(edit.key)}.", field="key", fix="Give the key of one."
         )
-    if not record.may_propose(principal, found.facets):
+    if not record.may_propose(principal, found.facets, new=False):
         raise _not_permitted(record, found.facets.label)
     if edit.base_version is not None and edit.base_version != found.version:
         raise _moved(record, edit.key, found, edit.base_version)
@@ -52,7 +54,7 @@ def build_record_edit(
     draft = record.prepare(
         key=edit.key, payload=_wanted(record, edit), base=found.payload, principal=principal, created=created
     )
-    _require_proposer(record, principal, edit.key, draft)
+    _require_clearance(principal, edit.key, draft)
     if not record_differences(record, found.payload, draft.payload) and not found.retired:
         return None
     return _row(change, edit, draft, found, actor, now)
@@ -77,7 +79,7 @@ def check_record_bases(edits: Sequence[Edit]) -> None:
 def check_record_drafts(edits: Sequence[Edit], principal: Principal) -> None:
     """Check once more, as a whole, what is about to be reviewed: edits beside these may have come and gone."""
     items, records = split(edits)
-    created = {edit.key for edit in items if edit.operation == Operation.CREATE}
+    created = {edit.key: edit.payload for edit in items if edit.operation == Operation.CREATE}
     for name, theirs in records.items():
         record = governed(name)
         for edit in theirs:
@@ -108,7 +110,7 @@ def may_edit_record(principal: Principal, edit: Edit) -> bool:
         owner=edit.owner,
         steward_ids=tuple(edit.steward_ids),
     )
-    return record.may_propose(principal, found.facets if found is not None else proposed)
+    return record.may_propose(principal, found.facets if found is not None else proposed, new=found is None)
 
 
 def _wanted(record: GovernedRecord, edit: EditInput) -> Payload:
@@ -122,11 +124,9 @@ def _wanted(record: GovernedRecord, edit: EditInput) -> Payload:
     return {**payload, **edit.payload}
 
 
-def _require_proposer(record: GovernedRecord, principal: Principal, key: str, draft: Draft) -> None:
+def _require_clearance(principal: Principal, key: str, draft: Draft) -> None:
     if draft.facets.sensitivity > principal.clearance:
         raise NotPermitted(f"{key} would be above your clearance.", field="sensitivity", fix="Choose a lower one.")
-    if not record.may_propose(principal, draft.facets):
-        raise _not_permitted(record, draft.facets.label)
 
 
 def _not_permitted(record: GovernedRecord, label: str) -> NotPermitted:

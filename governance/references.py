@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -28,13 +28,18 @@ class References:
     """Looks up what payloads name, each thing once, so that 250 edits cost a handful of queries."""
 
     principal: Principal
-    created_keys: set[str] = field(default_factory=set)
+    # What the same change creates: the payloads of those items, as far as they were given, by key.
+    created: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     _kinds: dict[str, Kind] = field(default_factory=dict)
     _intervals: list[ReviewInterval] | None = None
     _domains: dict[str, Domain] = field(default_factory=dict)
     _groups: dict[str, Group] = field(default_factory=dict)
     _users: dict[str, User | None] = field(default_factory=dict)
     _items: dict[str, ContextItem | None] = field(default_factory=dict)
+
+    @property
+    def created_keys(self) -> set[str]:
+        return set(self.created)
 
     def kind(self, slug: Any) -> Kind:
         if not self._kinds:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.contrib.auth.models import Group
 from django.test import Client
 from django.utils import timezone
 
-from agents.contracts import Terms, save_contract
+from agents.contract_proposals import propose_contract
+from agents.contracts import Terms
 from agents.keys import issue_key
 from agents.models import Agent, AgentKey, ContextContract
 from agents.registry import save_agent
 from context.models import Domain
+from governance.changes import submit_change
+from governance.publishing import publish_change
+from governance.reviews import review_change
 from tests.cast import Cast
 
 
@@ -46,17 +51,28 @@ class Presented:
 def contract(
     cast: Cast, requirements: Sequence[dict[str, Any]], *, slug: str = "review", **terms: Any
 ) -> ContextContract:
-    """A contract of the owner's, saved by the administrator."""
-    version = save_contract(
-        actor=cast.admin,
+    """A contract of the owner's in Legal, proposed by the administrator and approved by the reviewer."""
+    return agreed(
+        cast,
         slug=slug,
-        name="Contract review",
-        purpose="Compare a contract with our terms",
-        owner=cast.owner,
-        terms=Terms(requirements=requirements, **{"token_budget": 4_000, "most_matches": 0, **terms}),
-        now=timezone.now(),
+        payload={
+            "name": "Contract review",
+            "purpose": "Compare a contract with our terms",
+            "owner": cast.owner.username,
+            "domain": "legal",
+            **Terms(requirements=requirements, **{"token_budget": 4_000, "most_matches": 0, **terms}).as_json(),
+        },
     )
-    return version.contract
+
+
+def agreed(cast: Cast, *, slug: str, payload: Mapping[str, Any], now: datetime | None = None) -> ContextContract:
+    """The contract as it stands once such a change of it is approved and published."""
+    now = now or timezone.now()
+    change = propose_contract(actor=cast.admin, slug=slug, payload=payload, reason="Agreed", now=now)
+    digest = submit_change(actor=cast.admin, change_id=change.pk, now=now).digest
+    review_change(actor=cast.reviewer, change_id=change.pk, decision="approve", digest=digest, now=now)
+    publish_change(actor=cast.admin, change_id=change.pk, now=now)
+    return ContextContract.objects.get(slug=slug)
 
 
 def give(

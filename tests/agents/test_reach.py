@@ -17,7 +17,7 @@ from rest_framework.test import APIRequestFactory
 from rest_framework.views import APIView
 
 from agents.authentication import AgentKeyAuthentication, authenticate
-from agents.contracts import Terms, save_contract
+from agents.contract_proposals import propose_contract
 from agents.keys import issue_key, revoke_key, rotate_key
 from agents.models import AgentKey
 from agents.registry import save_agent, set_state
@@ -63,7 +63,6 @@ def test_agent__as_the_actor_of_what_only_people_do__is_refused(cast: Cast) -> N
     presented = give(cast)
     agent: Any = authenticate(f"Bearer {presented.bearer}")
     now = timezone.now()
-    terms = Terms(requirements=[], token_budget=10)
     attempts = [
         lambda: issue_key(actor=agent, agent=presented.agent, name="mine", now=now),
         lambda: rotate_key(actor=agent, key=presented.key, grace=now - now, now=now),
@@ -72,7 +71,7 @@ def test_agent__as_the_actor_of_what_only_people_do__is_refused(cast: Cast) -> N
         lambda: save_agent(
             actor=agent, slug="x", name="x", purpose="x", owner=cast.owner, clearance=0, domains=[], now=now
         ),
-        lambda: save_contract(actor=agent, slug="x", name="x", purpose="", owner=cast.owner, terms=terms, now=now),
+        lambda: propose_contract(actor=agent, slug="x", payload={"name": "x"}, reason="x", now=now),
     ]
     before = AgentKey.objects.count(), AuditEvent.objects.count()
     for attempt in attempts:

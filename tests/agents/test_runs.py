@@ -12,7 +12,7 @@ from django.db import DatabaseError, connection, transaction
 from django.utils import timezone
 
 from agents.authentication import AuthenticatedAgent, authenticate
-from agents.contracts import Terms, save_contract
+from agents.contracts import Terms
 from agents.keys import issue_key
 from agents.models import Agent, Budget, ContractVersion, Run, RunLease, RunState, RunStep, Scope
 from agents.registry import save_agent, set_state
@@ -25,6 +25,7 @@ from agents.runs.trying_again import LONGEST_WAIT, wait_before
 from context.access import principal_for
 from context.errors import InvalidInput, NotFound, NotPermitted
 from governance.models import AuditEvent
+from tests.agents.conftest import agreed
 from tests.cast import Cast
 
 NOW = timezone.now()
@@ -44,15 +45,18 @@ class Runner:
 
 
 def runner(cast: Cast, slug: str = "scorer") -> Runner:
-    terms = save_contract(
-        actor=cast.admin,
+    terms = agreed(
+        cast,
         slug=f"{slug}-contract",
-        name=f"What {slug} needs",
-        purpose="",
-        owner=cast.owner,
-        terms=Terms(requirements=[], token_budget=1_000, output_schema=OUTPUT_SCHEMA),
+        payload={
+            "name": f"What {slug} needs",
+            "owner": cast.owner.username,
+            "domain": "legal",
+            **Terms(requirements=[], token_budget=1_000, output_schema=OUTPUT_SCHEMA).as_json(),
+        },
         now=NOW,
-    )
+    ).current_version
+    assert terms is not None
     agent = save_agent(
         actor=cast.admin,
         slug=slug,

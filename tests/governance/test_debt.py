@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from agents import usage
-from agents.models import Agent, Bundle, ContextContract, ContractVersion, Receipt
+from agents.models import Agent, Bundle, ContractVersion, Receipt
 from context.access import principal_for
 from context.errors import InvalidInput, NotPermitted
 from context.models import ContextItem, Kind, User
@@ -19,6 +19,7 @@ from governance.debt import debt_of, due_by, verification_queue
 from governance.intervals import interval_for, set_interval
 from governance.models import AuditEvent, ReviewInterval
 from governance.verification import verify_items
+from tests.agents.conftest import contract
 from tests.cast import Cast, creation, publish, revision
 
 
@@ -28,10 +29,8 @@ def deliver(cast: Cast, item: ContextItem, times: int, *, days_ago: int = 1) -> 
     agent, _ = Agent.objects.get_or_create(
         slug="helper", defaults={"name": "Helper", "purpose": "Help", "owner": cast.owner, "created_at": now}
     )
-    contract, _ = ContextContract.objects.get_or_create(
-        slug="help", defaults={"name": "Help", "owner": cast.owner, "created_at": now}
-    )
-    version = ContractVersion.objects.filter(contract=contract).first() or _contract_version(cast, contract)
+    version = ContractVersion.objects.first() or contract(cast, [], slug="help").current_version
+    assert version is not None
     body = item.key.encode()
     digest = hashlib.sha256(body).hexdigest()
     bundle = Bundle.objects.filter(digest=digest).first() or Bundle.objects.create(
@@ -47,17 +46,6 @@ def deliver(cast: Cast, item: ContextItem, times: int, *, days_ago: int = 1) -> 
     Receipt.objects.bulk_create(
         Receipt(agent=agent, key_prefix="k", bundle=bundle, served_at=now - timedelta(days=days_ago))
         for _ in range(times)
-    )
-
-
-def _contract_version(cast: Cast, contract: ContextContract) -> ContractVersion:
-    return ContractVersion.objects.create(
-        contract=contract,
-        number=1,
-        token_budget=1000,
-        digest="0" * 64,
-        created_at=timezone.now(),
-        created_by=cast.owner,
     )
 
 

@@ -16,7 +16,6 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from agents.contracts import Terms, save_contract
 from agents.keys import issue_key, revoke_key, rotate_key
 from agents.models import Agent
 from agents.registry import save_agent, set_state
@@ -321,10 +320,6 @@ ATTEMPTS: dict[str, Callable[[Scene], object]] = {
     "agents.keys.revoke_key": lambda s: revoke_key(**_whoever(s), key=s.given.key),
     "agents.registry.save_agent": lambda s: save_agent(**_whoever(s), **_agent_of(s)),
     "agents.registry.set_state": lambda s: set_state(**_whoever(s), agent=s.agent, state="suspended", reason="R"),
-    "agents.contracts.save_contract": lambda s: save_contract(
-        **_whoever(s), slug="mine", name="Mine", purpose="P", owner=s.cast.outsider,
-        terms=Terms(requirements=[{"key": "legal/text"}], token_budget=1000),
-    ),
 }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from agents.models import Agent, ContextContract
+from agents.models import Agent
 from context.models import Domain, RoleGrant, User
 from governance.models import ApprovalPolicy, AuditEvent, Finding
 from tests.agents.conftest import contract, give
@@ -175,31 +175,6 @@ def test_admin__agent_saved__goes_through_its_own_function(client: Client, cast:
     answer = client.post(reverse("admin:agents_agent_change", args=[agent.pk]), {**form, "clearance": "3"}, follow=True)
     assert "clearance above your own" in answer.content.decode()
     assert events() == [*before, "agents.agent.registered", "agents.agent.save.denied"]
-
-
-def test_admin__contract_saved__makes_its_next_version(client: Client, cast: Cast) -> None:
-    form = {
-        "slug": "answers",
-        "name": "Answers",
-        "purpose": "To answer",
-        "owner": cast.owner.pk,
-        "requirements": '[{"kind": "policy", "domain": "legal", "required": false}]',
-        "token_budget": "2000",
-        "tokenizer": "o200k_base",
-        "most_matches": "4",
-        "when_incomplete": "refuse",
-        "task_schema": "",
-        "output_schema": "",
-        "output_checks": "",
-    }
-    answer = client.post(reverse("admin:agents_contextcontract_add"), form)
-    assert answer.status_code == 302, answer.content.decode()[:3000]
-    made = ContextContract.objects.get(slug="answers")
-    client.post(reverse("admin:agents_contextcontract_change", args=[made.pk]), {**form, "token_budget": "3000"})
-    made.refresh_from_db()
-    assert made.current_version is not None
-    assert (made.current_version.number, made.current_version.token_budget) == (2, 3000)
-    assert events() == ["agents.contract.created", "agents.contract.changed"]
 
 
 def person_form(person: User, **more: Any) -> dict[str, Any]:
