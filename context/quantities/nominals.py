@@ -34,6 +34,10 @@ def nominal_at(tokens: Tokens, i: int, *, after_reference: bool, after_name: boo
     """
     if phone := _phone(tokens, i):
         return "phone", phone
+    if after_reference and tokens.lower(i - 1) in _CHAIN and not _has_unit(tokens, i + 1):
+        return "section", i + 1
+    if _is_folder(tokens, i):
+        return "section", i + 1
     if _glued(tokens, i, after_name=after_name):
         return "identifier", i + 1
     word = tokens.words[i]
@@ -44,8 +48,6 @@ def nominal_at(tokens: Tokens, i: int, *, after_reference: bool, after_name: boo
     if before in _REFERENCES and tokens.close(i) and not _has_unit(tokens, i + 1):
         return "section", i + 1
     if sign == "§" or (before == "no" and sign == "." and tokens.close(i)):
-        return "section", i + 1
-    if after_reference and sign.lower() in _CHAIN and not _has_unit(tokens, i + 1):
         return "section", i + 1
     if before in _VERSIONS and tokens.close(i):
         return "version", i + 1
@@ -98,6 +100,20 @@ def _glued(tokens: Tokens, i: int, *, after_name: bool) -> bool:
     return right == "_" or (right == "-" and _joins_name(tokens, i + 2))
 
 
+def _is_folder(tokens: Tokens, i: int) -> bool:
+    """01-welcome: a number that only keeps names in order."""
+    return (
+        tokens.words[i].startswith("0")
+        and tokens.is_integer(i)
+        and len(tokens.words[i]) > 1
+        and tokens.word(i + 1) == "-"
+        and tokens.touches(i + 1)
+        and tokens.kind(i + 2) == "word"
+        and tokens.touches(i + 2)
+        and not _has_unit(tokens, i + 1)
+    )
+
+
 def _ascending(tokens: Tokens, i: int, j: int) -> bool:
     if tokens.word(j + 1) == "-" and tokens.touches(j + 1) and tokens.kind(j + 2) == "figure":
         return False
@@ -121,11 +137,18 @@ def _enumerates(tokens: Tokens, i: int) -> bool:
         return True
     if not tokens.opens_line(i):
         return False
+    if right == "\\" and tokens.word(i + 2) in (".", ")"):
+        return True
     if right in (".", ")") and tokens.touches(i + 1) and not tokens.touches(i + 2):
         return True
-    following = tokens.word(i + 1)
-    heading = left == "#" or "." in tokens.words[i]
-    return heading and tokens.close(i + 1) and following[:1].isupper() and not _has_unit(tokens, i + 1)
+    j = i + 1
+    while j < i + 5 and tokens.word(j) in ("*", "_"):
+        j += 1
+    bold = left in ("*", "_") and j > i + 1
+    if bold and "." in tokens.words[i]:
+        return True
+    heading = left == "#" or "." in tokens.words[i] or bold
+    return heading and tokens.close(j) and tokens.word(j)[:1].isupper() and not _has_unit(tokens, j)
 
 
 def _titled(tokens: Tokens, i: int) -> bool:

@@ -15,6 +15,8 @@ from context.quantities.units import PERIODS, TIME, unit_named, worth
 from context.quantities.words import ORDINALS, TIMES
 from context.wordlists import word_set
 
+# How many tokens may lie between two entries of a list of sections.
+_REACH_OF_LIST = 10
 _SUFFIXES = frozenset({"st", "nd", "rd", "th"})
 _EVERY = frozenset({"per", "every", "each"})
 _ARTICLE_UNITS = frozenset({"hour", "day", "week", "month", "year", "fortnight", "decade", "minute"})
@@ -89,7 +91,7 @@ class _Reader:
             return i + 1
         if found := spelled.fraction_at(tokens, i):
             return self._measured(i, *found)
-        after_reference = self.reference_end in (i - 1, i - 2)
+        after_reference = self._continues_references(i)
         after_name = bool(self.nominals) and i > 1 and self.nominals[-1].end == tokens.ends[i - 2]
         if named := nominals.nominal_at(tokens, i, after_reference=after_reference, after_name=after_name):
             return self._name(i, named[1], named[0])
@@ -103,6 +105,11 @@ class _Reader:
         if number is None:
             return self._name(i, i + 1, "identifier")
         return self._measured(i, *number)
+
+    def _continues_references(self, i: int) -> bool:
+        """Whether a list of sections goes on: "Sections 3, 4 (last paragraph), 5"."""
+        start = self.reference_end
+        return 0 <= start < i <= start + _REACH_OF_LIST and "." not in self.tokens.words[start + 1 : i]
 
     def _word(self, i: int) -> int:
         tokens, word = self.tokens, self.tokens.lowered[i]

@@ -12,7 +12,7 @@ BUSINESS_TIME = "[business time]"
 INFORMATION = "[information]"
 
 # Spelled-out words, singular; a plural in -s (or -es) is the same unit.
-_WORDS = {
+SPELLED = {
     "second": "second", "sec": "second", "minute": "minute", "min": "minute", "hour": "hour", "hr": "hour",
     "day": "day", "week": "week", "wk": "week", "fortnight": "fortnight", "month": "month", "year": "year",
     "yr": "year",
@@ -34,7 +34,7 @@ _WORDS = {
 }  # fmt: skip
 
 # Written exactly so, mostly right behind the digits. Letters that are also words ("in", "a", "m") count only there.
-_SIGNS = {
+SIGNS = {
     "s": "second", "ms": "millisecond", "h": "hour", "hrs": "hour", "mins": "minute", "secs": "second", "d": "day",
     "w": "week", "y": "year", "yrs": "year", "mo": "month",
     "B": "byte", "KB": "kilobyte", "kB": "kilobyte", "MB": "megabyte", "GB": "gigabyte", "TB": "terabyte",
@@ -46,7 +46,7 @@ _SIGNS = {
     "W": "watt", "kW": "kilowatt", "MW": "megawatt", "kWh": "kilowatt_hour", "MWh": "megawatt_hour", "V": "volt",
     "Hz": "hertz", "kHz": "kilohertz", "MHz": "megahertz", "GHz": "gigahertz", "px": "pixel",
 }  # fmt: skip
-_ALWAYS_SIGNS = frozenset(_SIGNS) - {
+_ALWAYS_SIGNS = frozenset(SIGNS) - {
     "s",
     "h",
     "d",
@@ -72,20 +72,27 @@ PERIODS = {
     "quarterly": "quarter", "annually": "year", "annual": "year", "yearly": "year", "biannually": "half year",
     "semiannually": "half year", "biennially": "two years",
 }  # fmt: skip
-_COMPOSED = {"quarter": (3, "month"), "half year": (6, "month"), "two years": (2, "year"), "business day": (1, "day")}
+# What pint does not know, or knows as something else (its decade is a logarithm).
+_COMPOSED = {
+    "decade": (10, "year"),
+    "quarter": (3, "month"),
+    "half year": (6, "month"),
+    "two years": (2, "year"),
+    "business day": (1, "day"),
+}
 
 
 @cache
 def unit_named(word: str, *, touching: bool = False) -> str | None:
     """The unit `word` stands for, or None. `touching` says that it stands right behind the digits (5m, 30-day)."""
-    if touching and word in _SIGNS:
-        return _SIGNS[word]
+    if touching and word in SIGNS:
+        return SIGNS[word]
     if word in _ALWAYS_SIGNS:
-        return _SIGNS[word]
+        return SIGNS[word]
     lowered = word.lower()
     for singular in (lowered, lowered.removesuffix("s"), lowered.removesuffix("es")):
-        if singular in _WORDS:
-            return _WORDS[singular]
+        if singular in SPELLED:
+            return SPELLED[singular]
     return None
 
 
