@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import secrets
+import time
 import uuid
 from typing import TYPE_CHECKING, Self
 
@@ -9,9 +11,16 @@ from django.db import models
 from django.db.models import Q
 
 from agents.models.registry import DIGEST_PATTERN
+from context.models import Sensitivity
 
 if TYPE_CHECKING:
     from context.access import Principal
+
+
+def time_ordered_uuid() -> uuid.UUID:
+    """A version 7 UUID (RFC 9562): 48 bits of milliseconds, then random bits, so that ids sort by their making."""
+    bits = (time.time_ns() // 1_000_000) << 80 | secrets.randbits(80)
+    return uuid.UUID(int=bits & ~(0xF << 76) & ~(0x3 << 62) | 0x7 << 76 | 0x2 << 62)
 
 
 class RunState(models.TextChoices):
@@ -34,28 +43,33 @@ FINAL_STATES = (RunState.SUCCEEDED, RunState.FAILED, RunState.REFUSED, RunState.
 
 class RunQuerySet(models.QuerySet["Run"]):
     def visible_to(self, principal: Principal) -> Self:
-        """An agent's: those it asked for or has had. A person's: those they asked for and those of their agents."""
+        """An agent's: those it asked for or has had. A person's: those they asked for and those of their agents.
+
+        Of a run with texts above a person's clearance they see no more than that they asked for it (reading.py).
+        """
         if principal.kind == "agent":
             asked = Q(requested_by_kind="agent", requested_by_id=principal.id)
             had = self.model.objects.filter(leases__agent=principal.id).values("pk")
             return self.filter(asked | Q(agent=principal.id) | Q(pk__in=had))
-        if principal.kind == "system" or principal.has_role("administrator") or principal.has_role("auditor"):
+        if principal.kind == "system":
             return self
-        return self.filter(
-            Q(requested_by_kind="person", requested_by_id=principal.id)
-            | Q(agent__owner=principal.id)
-            | Q(contract_version__contract__owner=principal.id)
-        )
+        asked = Q(requested_by_kind="person", requested_by_id=principal.id)
+        readable = Q(sensitivity__lte=principal.clearance)
+        if principal.has_role("administrator") or principal.has_role("auditor"):
+            return self.filter(asked | readable)
+        answers_for = Q(agent__owner=principal.id) | Q(contract_version__contract__owner=principal.id)
+        return self.filter(asked | (readable & answers_for))
 
 
 class Run(models.Model):
     """One task on its way. Everything that its agents read is read as known at `snapshot_at`.
 
-    `fallbacks` are the agents still to be tried, in order: `[{"agent": slug, "contract": slug}]`. Tokens are whole
-    tokens, money is in the unit of the model endpoints' prices. `attempt` counts leases under the present agent.
+    `sensitivity` is the highest of its bundles. `fallbacks` are the agents still to be tried, in order:
+    `[{"agent": slug, "contract": slug}]`. Tokens are whole tokens, money is in the unit of the model endpoints' prices.
+    `attempt` counts leases under the present agent.
     """
 
-    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    id = models.UUIDField(primary_key=True, default=time_ordered_uuid, editable=False)
     task_type = models.CharField(max_length=60)
     task = models.JSONField()
     task_digest = models.CharField(max_length=64)
@@ -67,6 +81,7 @@ class Run(models.Model):
         "agents.ContractVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="runs"
     )
     domain = models.ForeignKey("context.Domain", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    sensitivity = models.PositiveSmallIntegerField(choices=Sensitivity.choices, default=Sensitivity.PUBLIC)
     fallbacks = models.JSONField(default=list, blank=True)
     state = models.CharField(max_length=20, choices=RunState.choices, default=RunState.QUEUED)
     snapshot_at = models.DateTimeField()

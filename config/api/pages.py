@@ -58,12 +58,13 @@ def read_page(rows: QuerySet[Row], *, request: HttpRequest, parameters: Paramete
     belongs_to = _belongs_to(request, by)
     cursor = parameters.text("cursor")
     if cursor:
-        last = _unsigned(cursor, belongs_to)
-        rows = rows.filter(**{f"{column}__{'lt' if by.startswith('-') else 'gt'}": last})
+        after = _unsigned(cursor, belongs_to)
+        rows = rows.filter(**{f"{column}__{'lt' if by.startswith('-') else 'gt'}": after})
     found = list(rows.order_by(by)[: limit + 1])
     if len(found) <= limit:
         return Page(rows=found, next_cursor=None, next=None)
-    following = signing.dumps([belongs_to, getattr(found[limit - 1], column)], salt=SALT)
+    last = getattr(found[limit - 1], column)
+    following = signing.dumps([belongs_to, last if isinstance(last, int) else str(last)], salt=SALT)
     query = request.GET.copy()
     query["cursor"] = following
     return Page(rows=found[:limit], next_cursor=following, next=f"{request.path}?{query.urlencode()}")

@@ -10,7 +10,8 @@ from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
 
-from context.access import SYSTEM
+from agents.runs.starting import Assignment, RunOrder, open_run
+from context.access import SYSTEM, principal_for
 from context.models import RoleGrant, Sensitivity, User
 from governance.audit.checkpoints import make_checkpoint
 from governance.comments import add_comment
@@ -69,8 +70,14 @@ def build() -> World:
         comments[change.pk] = said.pk
     draft = propose(cast, creation("legal/draft"))
     terms = contract(cast, [{"key": key(OWN, Sensitivity.PUBLIC)}])
-    given = give(cast, terms, scopes=("bundles:read", "context:read", "search:read"))
+    given = give(cast, terms, scopes=("bundles:read", "context:read", "search:read", "runs:write"))
     bundle = given.bundle()
+    run = open_run(
+        actor=principal_for(cast.owner),
+        order=RunOrder(task_type="review", task={"clause": "We pay in 90 days."}),
+        assignment=Assignment(agent=given.agent, contract_version=terms),
+        now=now,
+    )
     given.post({"contract": "review", "token_budget": 1})
     finding = open_finding(
         seen=Sighting(
@@ -107,6 +114,7 @@ def build() -> World:
             "agent": given.agent.slug,
             "prefix": given.key.prefix,
             "contract": "review",
+            "run": run.pk,
         },
     )
 
