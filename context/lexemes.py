@@ -21,14 +21,23 @@ WITH item AS (
     ) AS audience_ids
     FROM context_contextitem item
 ), placed AS (
-    SELECT item.sensitivity, item.domain_id, item.audience_ids, passage.lexical
+    SELECT item.sensitivity, item.domain_id, item.audience_ids, passage.filed
     FROM context_passage passage JOIN item ON item.id = passage.item_id
 )
 INSERT INTO context_lexemecount (sensitivity, domain_id, audience_ids, lexeme, passages)
 SELECT sensitivity, domain_id, audience_ids, word.lexeme, count(*)
-FROM placed, unnest(placed.lexical) AS word GROUP BY 1, 2, 3, 4
+FROM placed, unnest(placed.filed) AS word WHERE word.lexeme !~ '^C' GROUP BY 1, 2, 3, 4
 UNION ALL
 SELECT sensitivity, domain_id, audience_ids, '', count(*) FROM placed GROUP BY 1, 2, 3
+"""
+
+_COUNT_COMPARTMENTS = """
+UPDATE context_compartment place SET passages = present.passages
+FROM (
+    SELECT known.id, count(passage.id) AS passages
+    FROM context_compartment known LEFT JOIN context_passage passage ON passage.compartment_id = known.id GROUP BY 1
+) AS present
+WHERE present.id = place.id AND present.passages <> place.passages
 """
 
 
@@ -51,6 +60,7 @@ def refresh_counts(*, now: datetime) -> bool:
             return False
         cursor.execute("DELETE FROM context_lexemecount")
         cursor.execute(_COUNT)
+        cursor.execute(_COUNT_COMPARTMENTS)
         LexemeCensus.objects.update_or_create(
             pk=1, defaults={"taken_at": now, "passages": passages, "newest_passage": newest}
         )

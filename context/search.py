@@ -17,7 +17,7 @@ from context.visibility import reader
 
 LONGEST_QUERY = 2_000
 MOST_HITS = 100
-MEANING = 0.5  # how much meaning counts against words; 0.4 to 0.6 is level on three public collections
+MEANING = 0.42  # how much meaning counts against words (docs/decisions/how-search-ranks.md)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 
 

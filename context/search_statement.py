@@ -6,102 +6,154 @@ from context.visibility import visible
 
 # A reader who may see at most this many passages gets them all compared; an index that filters after the fact would
 # lose some of a small permitted set. Above it the vector index is used, and goes on until it has found enough.
-EXACT_LIMIT = 5_000
+EXACT_LIMIT = 4_000
 CANDIDATES = 100  # of each branch
 WORD_REACH = 3_000  # passages looked at for the rarest words of a question, before more common words stop counting
+MOST_KEYS = 240  # words times compartments that are looked up one by one; above, words alone, judged afterwards
 
-_PERMITTED = f"""
-    {visible("item")}
-    AND (%(kinds)s::bigint[] IS NULL OR item.kind_id = ANY (%(kinds)s::bigint[]))
-    AND (%(domains)s::bigint[] IS NULL OR item.domain_id = ANY (%(domains)s::bigint[]))
-    AND (%(keys)s::text[] IS NULL OR item.key = ANY (%(keys)s::text[]))
+# What follows was chosen on five collections, each setting by the other four (docs/decisions/how-search-ranks.md).
+RARITY = 1.3  # a word counts by its inverse document frequency to this power
+LEADERS = 2  # passages that the best candidates are compared with once more
+FEEDBACK_MEANING = 0.95
+FEEDBACK_WORDS = 0.26
+OF_THE_USUAL = 0.5  # how much of what all candidates have in common the leaders are stripped of
+OF_THE_ITEM = 0.1  # how much the other good passages of the same item count
+PASSAGES_OF_ITEM = 4
+
+_MINE = """
+    mine.sensitivity <= %(reader_clearance)s
+    AND (%(reader_domains)s::bigint[] IS NULL OR mine.domain_id = ANY (%(reader_domains)s::bigint[]))
+    AND (%(reader_is_system)s OR mine.audience_ids = '{}'
+         OR mine.audience_ids && %(reader_groups)s::bigint[]::integer[])
+"""
+_CHOSEN = """
+    (%(kinds)s::bigint[] IS NULL OR {table}.kind_id = ANY (%(kinds)s::bigint[]))
+    AND (%(domains)s::bigint[] IS NULL OR {table}.domain_id = ANY (%(domains)s::bigint[]))
+"""
+_PERMITTED = """
+    (passage.compartment_id = ANY ((SELECT compartments FROM reach)::bigint[])
+     OR passage.item_id = ANY ((SELECT items FROM own)::bigint[]))
+    AND (%(keys)s::text[] IS NULL OR passage.item_id = ANY ((SELECT items FROM named)::bigint[]))
     AND passage.in_force_from <= %(at)s AND (passage.in_force_until IS NULL OR passage.in_force_until > %(at)s)
 """
 
-_COUNTED_FOR_READER = """
-    counted.sensitivity <= %(reader_clearance)s
-    AND (%(reader_domains)s::bigint[] IS NULL OR counted.domain_id = ANY (%(reader_domains)s::bigint[]))
-    AND (%(reader_is_system)s OR counted.audience_ids = '{}'
-         OR counted.audience_ids && %(reader_groups)s::bigint[]::integer[])
-"""
-
+_NUMBERED = "('{{' || coalesce(string_agg(number || ':' || {weight}, ','), '') || '}}/268435456')::sparsevec"
 # `|` of the words, each as the lexeme it is; to_tsvector made them, so no part of the question is read as an operator.
-_QUOTED = """ '''' || replace(replace(lexeme, '\\', '\\\\'), '''', '''''') || '''' """
+_QUOTED = """'''' || replace(replace({lexeme}, '\\', '\\\\'), '''', '''''') || ''''"""
 
 DISTANCE = "passage.embedding <=> %(vector)s::halfvec(384)"
-# Each word counts by its rarity, and more where it is said again: ts_rank of one word goes from 0.061 to 0.1, and of
-# words joined by `|` it is their average, so words of like rarity are ranked in one call.
-STRENGTH = "(SELECT sum(weight * ts_rank(passage.lexical, query)) FROM alike)"
-STRONGEST = "0.1"
-
-
-def _dense(*, gate: str, order: str) -> str:
-    return f"""
-    SELECT passage.id, {DISTANCE} AS distance
-    FROM context_passage passage JOIN context_contextitem item ON item.id = passage.item_id
-    WHERE {gate} AND passage.embedding_model = %(model)s AND passage.embedding IS NOT NULL AND {_PERMITTED}
-    ORDER BY {order} LIMIT {CANDIDATES}"""
-
-
-_EXACTLY = _dense(gate=f"(SELECT passages FROM size) <= {EXACT_LIMIT}", order=f"({DISTANCE}) + 0")
-_BY_INDEX = _dense(gate=f"(SELECT passages FROM size) > {EXACT_LIMIT}", order=DISTANCE)
+MATCH = "passage.words <#> (SELECT words FROM asked)"  # negative: the more alike, the lower
+_ALL = f"(SELECT passages FROM reach) <= {EXACT_LIMIT}"
+_MANY = f"(SELECT passages FROM reach) > {EXACT_LIMIT}"
+_EMBEDDED = "passage.embedding_model = %(model)s AND passage.embedding IS NOT NULL"
 
 SEARCH = f"""
-WITH size AS MATERIALIZED (
-    SELECT coalesce(sum(counted.passages), 0)::bigint AS passages
-    FROM context_lexemecount counted WHERE counted.lexeme = '' AND {_COUNTED_FOR_READER}
+WITH reach AS MATERIALIZED (
+    SELECT coalesce(array_agg(mine.id), '{{}}') AS compartments, coalesce(sum(mine.passages), 0) AS passages
+    FROM context_compartment mine WHERE {_MINE} AND {_CHOSEN.format(table="mine")}
+), own AS MATERIALIZED (
+    SELECT coalesce(array_agg(item.id), '{{}}') AS items FROM context_contextitem item
+    WHERE %(reader_person)s::bigint IS NOT NULL AND item.id IN (
+        SELECT id FROM context_contextitem WHERE owner_id = %(reader_person)s::bigint
+        UNION ALL SELECT contextitem_id FROM context_contextitem_stewards WHERE user_id = %(reader_person)s::bigint
+    ) AND {visible("item")} AND {_CHOSEN.format(table="item")}
+), named AS MATERIALIZED (
+    SELECT coalesce(array_agg(item.id), '{{}}') AS items FROM context_contextitem item
+    WHERE item.key = ANY (%(keys)s::text[])
+), known AS MATERIALIZED (
+    SELECT coalesce(sum(mine.passages), 0)::bigint AS passages
+    FROM context_lexemecount mine WHERE mine.lexeme = '' AND {_MINE}
 ), word AS MATERIALIZED (
-    SELECT found.lexeme, coalesce(sum(counted.passages), 0)::bigint AS passages
-    FROM unnest(to_tsvector('english', %(query)s)) AS found
-    LEFT JOIN context_lexemecount counted ON counted.lexeme = found.lexeme AND {_COUNTED_FOR_READER}
+    SELECT found.lexeme, plumbline_number(found.lexeme) AS number, coalesce(sum(mine.passages), 0)::bigint AS passages
+    FROM plumbline_lexemes(%(query)s) AS found
+    LEFT JOIN context_lexemecount mine ON mine.lexeme = found.lexeme AND {_MINE}
     GROUP BY 1
 ), weighted AS MATERIALIZED (
-    SELECT ({_QUOTED})::tsquery AS query,
-           ln(1 + (greatest(size.passages, word.passages) - word.passages + 0.5) / (word.passages + 0.5)) AS weight,
+    SELECT lexeme, number, word.passages,
+           power(ln(1 + (greatest(known.passages, word.passages) - word.passages + 0.5) / (word.passages + 0.5)),
+                 {RARITY})::float8 AS weight,
            row_number() OVER rarest AS place, sum(word.passages) OVER rarest AS reach
-    FROM word, size WINDOW rarest AS (ORDER BY word.passages, word.lexeme)
-), alike AS MATERIALIZED (
-    SELECT string_agg(query::text, ' | ')::tsquery AS query, sum(weight) AS weight
-    FROM weighted GROUP BY round(2 * weight)
+    FROM word, known WINDOW rarest AS (ORDER BY word.passages, word.lexeme)
+), looked_up AS MATERIALIZED (
+    SELECT lexeme FROM weighted WHERE place <= 2 OR reach <= {WORD_REACH}
 ), asked AS MATERIALIZED (
-    SELECT string_agg(query::text, ' | ') FILTER (WHERE place <= 2 OR reach <= {WORD_REACH})::tsquery AS query
-    FROM weighted
+    -- The most that any passage could say of the question: words that nobody uses do not count against all.
+    SELECT {_NUMBERED.format(weight="weight::real")} AS words,
+           coalesce(sum(weight) FILTER (WHERE passages > 0), sum(weight)) AS most
+    FROM (SELECT number, max(weight) AS weight, max(passages) AS passages FROM weighted GROUP BY number) AS apart
+), keyed AS MATERIALIZED (
+    SELECT CASE
+        WHEN cardinality(own.items) = 0
+            AND cardinality(reach.compartments) * (SELECT count(*) FROM looked_up) BETWEEN 1 AND {MOST_KEYS}
+        THEN (SELECT string_agg({_QUOTED.format(lexeme="'C' || place || ':' || lexeme")}, ' | ')
+              FROM looked_up, unnest(reach.compartments) AS place)
+        ELSE (SELECT string_agg({_QUOTED.format(lexeme="lexeme")}, ' | ') FROM looked_up)
+    END::tsquery AS query
+    FROM reach, own
+), compared AS MATERIALIZED (
+    SELECT passage.id, CASE WHEN {_EMBEDDED} THEN {DISTANCE} END AS distance, {MATCH} AS match
+    FROM context_passage passage WHERE {_ALL} AND {_PERMITTED}
 ), meant AS MATERIALIZED (
     SELECT id, row_number() OVER (ORDER BY distance, id) AS place FROM (
-        ({_EXACTLY})
+        (SELECT id, distance FROM compared WHERE distance IS NOT NULL ORDER BY distance, id LIMIT {CANDIDATES})
         UNION ALL
-        ({_BY_INDEX})
+        (SELECT passage.id, {DISTANCE} AS distance FROM context_passage passage
+         WHERE {_MANY} AND {_EMBEDDED} AND {_PERMITTED} ORDER BY {DISTANCE} LIMIT {CANDIDATES})
     ) AS nearest
 ), said AS MATERIALIZED (
-    SELECT id, row_number() OVER (ORDER BY strength DESC, id) AS place FROM (
-        SELECT passage.id, {STRENGTH} AS strength
-        FROM context_passage passage JOIN context_contextitem item ON item.id = passage.item_id
-        WHERE passage.lexical @@ (SELECT query FROM asked) AND {_PERMITTED}
-        ORDER BY strength DESC, passage.id LIMIT {CANDIDATES}
+    SELECT id, row_number() OVER (ORDER BY match, id) AS place FROM (
+        (SELECT id, match FROM compared WHERE match < 0 ORDER BY match, id LIMIT {CANDIDATES})
+        UNION ALL
+        (SELECT passage.id, {MATCH} AS match FROM context_passage passage
+         WHERE {_MANY} AND passage.filed @@ (SELECT query FROM keyed) AND {_PERMITTED}
+         ORDER BY match, passage.id LIMIT {CANDIDATES})
     ) AS strongest
-), scored AS (
-    SELECT passage.id, meant.place AS dense_place, said.place AS lexical_place,
-           CASE WHEN passage.embedding_model = %(model)s THEN 1 - ({DISTANCE}) END AS likeness,
-           coalesce({STRENGTH} / (SELECT nullif(sum(weight), 0) * {STRONGEST} FROM weighted), 0) AS strength
-    FROM (SELECT id FROM meant UNION SELECT id FROM said) AS candidate
-    JOIN context_passage passage ON passage.id = candidate.id
-    LEFT JOIN meant ON meant.id = candidate.id
-    LEFT JOIN said ON said.id = candidate.id
-), best AS (
+), candidate AS MATERIALIZED (
+    SELECT passage.id, passage.item_id, passage.words, meant.place AS dense_place, said.place AS lexical_place,
+           CASE WHEN {_EMBEDDED} THEN passage.embedding END AS embedding,
+           coalesce(-({MATCH}) / nullif((SELECT most FROM asked), 0), 0) AS strength
+    FROM (SELECT id FROM meant UNION SELECT id FROM said) AS either
+    JOIN context_passage passage ON passage.id = either.id
+    LEFT JOIN meant ON meant.id = either.id
+    LEFT JOIN said ON said.id = either.id
+), scored AS MATERIALIZED (
     -- A passage that is not embedded yet stands, by meaning, where the average candidate does.
-    SELECT id, dense_place, lexical_place,
-           %(meaning)s::float8 * coalesce(likeness, avg(likeness) OVER (), 0)
-               + (1 - %(meaning)s::float8) * strength AS score
-    FROM scored ORDER BY score DESC, id LIMIT %(limit)s
+    SELECT *, row_number() OVER (ORDER BY score DESC, id) AS place FROM (
+        SELECT *, %(meaning)s::float8 * coalesce(likeness, avg(likeness) OVER (), 0)
+                  + (1 - %(meaning)s::float8) * strength AS score
+        FROM (SELECT *, 1 - (embedding <=> %(vector)s::halfvec(384)) AS likeness FROM candidate) AS alike
+    ) AS mixed
+), leader AS MATERIALIZED (
+    SELECT words, embedding, 4 * greatest(score, 0) ^ 2 / least({LEADERS}, count(*) OVER ()) AS weight
+    FROM scored WHERE place <= {LEADERS}
+), usual AS MATERIALIZED (
+    SELECT avg(embedding) AS embedding, (SELECT sum(weight) FROM leader) * {OF_THE_USUAL} AS weight
+    FROM scored WHERE place <= {CANDIDATES}
+), compared_again AS MATERIALIZED (
+    SELECT id, item_id, dense_place, lexical_place, score
+        + {FEEDBACK_MEANING} * %(meaning)s::float8 * coalesce(
+            (SELECT sum(leader.weight * -(leader.embedding <#> scored.embedding)) FROM leader)
+            + (SELECT usual.weight * (usual.embedding <#> scored.embedding) FROM usual), 0)
+        + {FEEDBACK_WORDS} * (1 - %(meaning)s::float8) * coalesce(
+            (SELECT sum(leader.weight * (1 - nullif(leader.words <=> scored.words, 'NaN'))) FROM leader), 0) AS score
+    FROM scored
+), placed AS (
+    SELECT *, row_number() OVER (PARTITION BY item_id ORDER BY score DESC, id) AS place_in_item,
+           (SELECT coalesce(min(score), 0) FROM (
+               SELECT score FROM compared_again ORDER BY score DESC LIMIT {CANDIDATES}) AS first) AS floor
+    FROM compared_again
+), best AS (
+    SELECT id, dense_place, lexical_place, (1 - {OF_THE_ITEM}) * score + {OF_THE_ITEM} * sum(greatest(score - floor, 0))
+               FILTER (WHERE place_in_item <= {PASSAGES_OF_ITEM}) OVER (PARTITION BY item_id) AS score
+    FROM placed ORDER BY score DESC, id LIMIT %(limit)s
 )
 SELECT item.id, item.key, version.id, version.number, version.title, kind.slug, domain.slug, item.sensitivity,
        passage.id, passage.ordinal, passage.heading_path, passage.anchor, passage.text, passage.token_count,
        best.score, best.dense_place, best.lexical_place,
-       (SELECT count(*) FROM context_passage passage JOIN context_contextitem item ON item.id = passage.item_id
-        WHERE passage.embedding IS NULL AND {_PERMITTED})
+       (SELECT count(*) FROM context_passage passage WHERE passage.embedding IS NULL AND {_PERMITTED})
 FROM (SELECT 1) AS always LEFT JOIN best ON true
 LEFT JOIN context_passage passage ON passage.id = best.id
-LEFT JOIN context_contextitem item ON item.id = passage.item_id
+LEFT JOIN context_contextitem item ON item.id = passage.item_id AND {visible("item")}
 LEFT JOIN context_contextversion version ON version.id = passage.version_id
 LEFT JOIN context_kind kind ON kind.id = item.kind_id
 LEFT JOIN context_domain domain ON domain.id = item.domain_id

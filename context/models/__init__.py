@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from context.models.compartments import Compartment
 from context.models.domains import Domain
 from context.models.epochs import Epoch, EpochMark
 from context.models.holds import Hold
@@ -16,6 +17,7 @@ from context.models.sensitivity import Sensitivity
 from context.models.versions import ContextVersion
 
 __all__ = [
+    "Compartment",
     "ContextItem",
     "ContextVersion",
     "Domain",

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Self
 
 from django.contrib.postgres.indexes import GinIndex
-from django.contrib.postgres.search import SearchVector, SearchVectorField
+from django.contrib.postgres.search import SearchVectorField
 from django.db import models
-from django.db.models import Q
-from pgvector.django import HalfVectorField, HnswIndex
+from django.db.models import F, Func, Q
+from pgvector.django import HalfVectorField, HnswIndex, SparseVectorField
 
 from context.models.items import visible_items
 
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from context.access import Principal
 
 EMBEDDING_DIMENSIONS = 384
+WORD_DIMENSIONS = 268_435_456  # words are numbered by 28 bits of a hash
 
 
 class PassageQuerySet(models.QuerySet["Passage"]):
@@ -31,6 +32,9 @@ class Passage(models.Model):
     """A section of a version that is, or will be, in force. Rows are an index: they are replaced at publication.
 
     `in_force_from`/`in_force_until` bound when the passage may be found; `embedding` is null until computed.
+    `words` weighs each word by how often the passage says it and how long it is (the part of BM25 that needs no other
+    text); `filed` lists its words, each alone and each with its compartment, for the index. A trigger sets
+    `compartment`, whatever is written there.
     """
 
     item = models.ForeignKey("context.ContextItem", on_delete=models.CASCADE, related_name="passages")
@@ -42,8 +46,14 @@ class Passage(models.Model):
     token_count = models.PositiveIntegerField()
     embedding = HalfVectorField(dimensions=EMBEDDING_DIMENSIONS, null=True, blank=True)
     embedding_model = models.CharField(max_length=120, blank=True)
-    lexical = models.GeneratedField(
-        expression=SearchVector("heading_path", "text", config="english"),
+    compartment = models.ForeignKey("context.Compartment", on_delete=models.PROTECT, null=True, related_name="+")
+    words = models.GeneratedField(
+        expression=Func(F("heading_path"), F("text"), function="plumbline_words"),
+        output_field=SparseVectorField(dimensions=WORD_DIMENSIONS),
+        db_persist=True,
+    )
+    filed = models.GeneratedField(
+        expression=Func(F("compartment_id"), F("heading_path"), F("text"), function="plumbline_filed"),
         output_field=SearchVectorField(),
         db_persist=True,
     )
@@ -58,7 +68,7 @@ class Passage(models.Model):
             models.UniqueConstraint(fields=["version", "ordinal"], name="passage_stands_once_in_its_version"),
         ]
         indexes = [
-            GinIndex(fields=["lexical"], name="passage_lexical"),
+            GinIndex(fields=["filed"], name="passage_filed"),
             HnswIndex(
                 name="passage_embedding",
                 fields=["embedding"],
