@@ -17,6 +17,7 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from agents.authentication import authenticate
+from agents.bundle_headers import agreed_headers, held_digests
 from agents.contracts import requirements_of
 from agents.models import ContextContract
 from agents.serializers import (
@@ -30,6 +31,7 @@ from agents.serializers import (
     render_availability,
 )
 from agents.serving import parse_request, read_bundle, serve_bundle
+from agents.standing_wsgi import PLACE
 from config.api.bodies import read_json
 from config.api.described import AS_OF, CURSOR, IF_NONE_MATCH, LIMIT, answers
 from config.api.errors import MethodNotAllowed
@@ -39,7 +41,6 @@ from config.api.rendering import rendered
 from config.api.views import ApiView, json_response
 from context.access import Principal
 from context.availability import resolve
-from context.digests import iso
 from context.errors import DomainError, NotFound
 
 BODY_LIMIT = 1024 * 1024
@@ -49,18 +50,24 @@ REFUSALS = (DomainError, UnreadablePostError, SuspiciousOperation, DataError, Un
 
 @csrf_exempt
 def bundles(request: HttpRequest) -> HttpResponse:
-    """POST /api/v1/bundles/: the bundle, or why not. What agents do most: one pass, no DRF."""
+    """POST /api/v1/bundles/: the bundle, that the agent has it already, or why not. One pass, no DRF.
+
+    An exact repetition of a request is answered before it comes here (agents/standing_wsgi.py).
+    """
     try:
         _require_method(request, "POST")
         agent = authenticate(request.headers.get("Authorization", ""))
         now = timezone.now()
         asked = parse_request(read_json(request, limit=BODY_LIMIT), now=now)
-        served = serve_bundle(agent=agent, asked=asked, now=now)
+        held = held_digests(request.headers.get("If-None-Match", ""))
+        served = serve_bundle(agent=agent, asked=asked, now=now, held=held)
     except REFUSALS as raised:
         return _problem(raised, request, allow="POST")
-    response = _bundle(served.answer, served.bundle.digest)
-    response["Plumbline-Receipt"] = str(served.receipt_id)
-    response["Plumbline-Snapshot-At"] = iso(served.bundle.at)
+    if PLACE in request.META:
+        request.META[PLACE].append(served.standing)
+    response = _bundle(b"" if served.held else served.answer, served.bundle.digest, status=304 if served.held else 200)
+    for name, value in agreed_headers(served.handed).items():
+        response[name] = value
     return response
 
 
@@ -73,11 +80,16 @@ def bundle(request: HttpRequest, digest: str) -> HttpResponse:
         answer = read_bundle(agent=agent, digest=digest)
     except REFUSALS as raised:
         return _problem(raised, request, allow="GET")
+    # Read first: what an agent may no longer have is not confirmed to it either.
+    if digest in held_digests(request.headers.get("If-None-Match", "")):
+        return _bundle(b"", digest, status=304)
     return _bundle(answer, digest)
 
 
-def _bundle(answer: bytes, digest: str) -> HttpResponse:
-    response = HttpResponse(answer, content_type="application/json")
+def _bundle(answer: bytes, digest: str, *, status: int = 200) -> HttpResponse:
+    response = HttpResponse(answer, content_type="application/json", status=status)
+    if status == 304:
+        del response["Content-Type"]
     response["ETag"] = f'"{digest}"'
     response["Cache-Control"] = "private, no-cache"
     response["Vary"] = "Authorization"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Literal, cast
@@ -14,8 +14,10 @@ from agents.authentication import AuthenticatedAgent
 from agents.contracts import terms_of
 from agents.models import ContractVersion, Scope, WhenIncomplete
 from agents.recording import record
+from agents.standing import HandedOver, StandingAnswer, hand_over, judged
 from context import kinds
 from context.bundles import AssembledBundle, ContextUnavailable, Order, assemble
+from context.client_address import current_client_address
 from context.digests import canonical, check_storable, digest_of, iso
 from context.errors import DomainError, InvalidInput, NotFound, NotPermitted
 from context.moments import parse_moment
@@ -61,14 +63,23 @@ class BundleRequest:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class ServedBundle:
-    """A bundle as it was recorded. `answer` is what is sent, the same bytes for the same digest."""
+    """A bundle as it was recorded. `answer` is what is sent, the same bytes for the same digest.
+
+    `held` says that the agent has it already and need not be sent it; `standing` is what may be remembered of it.
+    """
 
     bundle: AssembledBundle
-    receipt_id: int
+    handed: HandedOver
+    held: bool
+    standing: StandingAnswer
 
     @property
     def answer(self) -> bytes:
-        return self.bundle.answer
+        return self.standing.answer
+
+    @property
+    def receipt_id(self) -> int:
+        return self.handed.receipt_id
 
 
 def parse_request(body: Mapping[str, Any], *, now: datetime) -> BundleRequest:
@@ -120,8 +131,13 @@ def parse_request(body: Mapping[str, Any], *, now: datetime) -> BundleRequest:
     )
 
 
-def serve_bundle(*, agent: AuthenticatedAgent, asked: BundleRequest, now: datetime) -> ServedBundle:
-    """Assemble the bundle and record that the agent has it; or record the refusal and raise ContextUnavailable."""
+def serve_bundle(
+    *, agent: AuthenticatedAgent, asked: BundleRequest, now: datetime, held: Collection[str] = ()
+) -> ServedBundle:
+    """Assemble the bundle and record that the agent has it; or record the refusal and raise ContextUnavailable.
+
+    `held` are digests of bundles that the agent says it has.
+    """
     agent.require(Scope.BUNDLES_READ)
     version, order = order_for(agent=agent, asked=asked)
     task_digest = digest_of(asked.task) if asked.task is not None else ""
@@ -132,8 +148,11 @@ def serve_bundle(*, agent: AuthenticatedAgent, asked: BundleRequest, now: dateti
     except ContextUnavailable as refusal:
         _record_refusal(agent=agent, version=version, asked=asked, refusal=refusal, task_digest=task_digest, now=now)
         raise
-    receipt_id = _record(agent=agent, version=version, asked=asked, bundle=bundle, task_digest=task_digest, now=now)
-    return ServedBundle(bundle=bundle, receipt_id=receipt_id)
+    standing = judged(
+        agent=agent, contract=version.contract_id, bundle=bundle, as_of=asked.as_of, task_digest=task_digest
+    )
+    handed = _record(agent=agent, version=version, asked=asked, bundle=bundle, standing=standing, held=held, now=now)
+    return ServedBundle(bundle=bundle, handed=handed, held=bundle.digest in held, standing=standing)
 
 
 def order_for(*, agent: AuthenticatedAgent, asked: BundleRequest) -> tuple[ContractVersion, Order]:
@@ -202,18 +221,6 @@ WHERE bundle.digest = %(digest)s
 AND EXISTS (SELECT FROM agents_receipt WHERE bundle_id = bundle.digest AND agent_id = %(agent)s)
 """
 
-_STORE = """
-WITH stored AS (
-    INSERT INTO agents_bundle (digest, body, contract_version_id, agent_id, snapshot_at, as_of, valid_until,
-                               sensitivity, version_ids, created_at)
-    VALUES (%(digest)s, %(body)s, %(version)s, %(agent)s, %(at)s, %(as_of)s, %(valid_until)s,
-            %(sensitivity)s, %(version_ids)s::jsonb, %(now)s)
-    ON CONFLICT (digest) DO NOTHING
-)
-INSERT INTO agents_receipt (agent_id, key_prefix, bundle_id, served_at, request_id, task_digest)
-VALUES (%(agent)s, %(key)s, %(digest)s, %(now)s, %(request_id)s, %(task_digest)s) RETURNING id
-"""
-
 _REFUSE = """
 INSERT INTO agents_refusal (agent_id, key_prefix, contract_version_id, gaps, refused_at, as_of, request_id, task_digest)
 VALUES (%(agent)s, %(key)s, %(version)s, %(gaps)s::jsonb, %(now)s, %(as_of)s, %(request_id)s, %(task_digest)s)
@@ -227,46 +234,32 @@ def _record(
     version: ContractVersion,
     asked: BundleRequest,
     bundle: AssembledBundle,
-    task_digest: str,
+    standing: StandingAnswer,
+    held: Collection[str],
     now: datetime,
-) -> int:
-    parameters = {
-        "digest": bundle.digest,
-        "body": bundle.content,
-        "version": version.pk,
-        "agent": agent.principal.id,
-        "at": bundle.at,
+) -> HandedOver:
+    """The receipt, and the bundle with it: whoever says to hold one may never have been given it by us."""
+    described = {
+        "contract_version": version.pk,
+        "snapshot_at": bundle.at,
         "as_of": asked.as_of,
         "valid_until": bundle.valid_until,
         "sensitivity": bundle.sensitivity,
-        "version_ids": orjson.dumps(bundle.version_ids).decode(),
-        "now": now,
-        "key": agent.key_prefix,
-        "request_id": current_request_id(),
-        "task_digest": task_digest,
+        "version_ids": bundle.version_ids,
+        "served_at": now,
     }
-    return record(
-        agent=agent,
+    handed = hand_over(
+        standing,
+        described=described,
+        held=bundle.digest in held,
+        request_id=current_request_id(),
+        client=current_client_address(),
         now=now,
-        store=lambda: int(rows(_STORE, parameters)[0][0]),
-        tell=lambda receipt_id: ledger.Entry(
-            action="agents.bundle.served",
-            subject=ledger.Subject(
-                type="bundle",
-                id=bundle.digest,
-                label=f"{asked.contract} (version {version.number}) for {agent.slug}",
-                sensitivity=bundle.sensitivity,
-            ),
-            data={
-                **_said(agent, version, asked, task_digest),
-                "receipt": receipt_id,
-                "tokens": bundle.tokens,
-                "texts": len(bundle.version_ids),
-                "gaps": len(bundle.gaps),
-            },
-            after=bundle.digest,
-        ),
+        body=bundle.content,
     )
+    if handed is None:
+        raise RuntimeError("a receipt without conditions was not written")
+    return handed
 
 
 def _record_refusal(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import structlog
 from django.conf import settings
@@ -24,8 +25,7 @@ class RequestIdMiddleware:
         self.get_response = get_response
 
     def __call__(self, request: HttpRequest) -> HttpResponse:
-        given = request.headers.get("X-Request-Id", "")
-        request_id = given if _SANE.fullmatch(given) else uuid.uuid4().hex
+        request_id = request_id_in(request.META)
         with (
             during_request(request_id),
             during_request_from(client_address_of(request)),
@@ -36,14 +36,25 @@ class RequestIdMiddleware:
         return response
 
 
+def request_id_in(environ: Mapping[str, Any]) -> str:
+    """The id that a request brings along, where it is sane, or a new one."""
+    given = environ.get("HTTP_X_REQUEST_ID", "")
+    return given if given and _SANE.fullmatch(given) else uuid.uuid4().hex
+
+
 def client_address_of(request: HttpRequest) -> str:
+    """The address that the request came from; see `address_in`."""
+    return address_in(request.META)
+
+
+def address_in(environ: Mapping[str, Any]) -> str:
     """The address at the other end of the connection; behind our own proxy, the one that the proxy saw.
 
     X-Forwarded-For is anybody's to write. Only its last entry is the proxy's, and only where one is known to be there.
     """
-    address = request.META.get("REMOTE_ADDR", "")
+    address = environ.get("REMOTE_ADDR", "")
     if settings.SERVED_OVER_HTTPS:
-        address = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip() or address
+        address = environ.get("HTTP_X_FORWARDED_FOR", "").rpartition(",")[2].strip() or address
     try:
         return str(ipaddress.ip_address(address))
     except ValueError:

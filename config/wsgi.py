@@ -7,6 +7,7 @@ import os
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
+from django.utils.module_loading import import_string
 
 from config import celery
 
@@ -15,7 +16,9 @@ __all__ = ["application", "celery"]
 # Nobody reads anything here until a request has said who asks.
 os.environ["DATABASE_READER"] = "nobody"
 
-application = get_wsgi_application()
+# Django first: what stands around it reads its models.
+_django = get_wsgi_application()
+application = import_string("agents.standing_wsgi.StandingAnswers")(_django)
 
 if not settings.DEBUG:
     for _name in ("SECRET_KEY", "SIGNING_KEY"):

@@ -66,13 +66,17 @@ class Order:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AssembledBundle:
-    """`content` is the canonical JSON (RFC 8785) whose SHA-256 is `digest`; `at` the moment it was assembled for."""
+    """`content` is the canonical JSON (RFC 8785) whose SHA-256 is `digest`; `at` the moment it was assembled for.
+
+    `ages_at` is when anything that was chosen, in the bundle or left out, first no longer meets its requirement.
+    """
 
     at: datetime
     digest: str
     content: bytes
     sensitivity: int
     valid_until: datetime | None
+    ages_at: datetime | None
     version_ids: tuple[int, ...]
     gaps: tuple[Gap, ...]
     tokens: int
@@ -231,6 +235,7 @@ def _bound(order: Order, available: Availability, shelf: _Shelf, leases: Sequenc
         content=body,
         sensitivity=max((entry.sensitivity for entry in shelf.entries), default=0),
         valid_until=valid_until,
+        ages_at=min((each.lease_until for each in available.chosen if each.lease_until is not None), default=None),
         version_ids=tuple(dict.fromkeys(entry.version_id for entry in shelf.entries)),
         gaps=available.gaps,
         tokens=shelf.spent,

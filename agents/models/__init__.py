@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agents.models.budgets import Budget
-from agents.models.bundles import Bundle, Receipt, Refusal
+from agents.models.bundles import Bundle, Receipt, ReceiptKind, ReceiptSeal, Refusal
 from agents.models.contracts import ContextContract, ContractVersion, WhenIncomplete
 from agents.models.endpoints import EndpointState, EndpointVersion, Health, Latency, ModelEndpoint
 from agents.models.registry import Agent, AgentKey, AgentState, Scope
@@ -31,6 +31,8 @@ __all__ = [
     "ModelEndpoint",
     "Operation",
     "Receipt",
+    "ReceiptKind",
+    "ReceiptSeal",
     "Refusal",
     "RuleSet",
     "RuleSetVersion",

@@ -37,15 +37,28 @@ class Bundle(models.Model):
         return f"bundle {self.digest[:12]}"
 
 
-class Receipt(models.Model):
-    """One delivery: this agent, with this key, held this bundle from that moment on."""
+class ReceiptKind(models.TextChoices):
+    """Whether the bundle was sent, or the agent, which held it, was told that it still stands."""
 
+    DELIVERED = "delivered", "Delivered"
+    RENEWED = "renewed", "Lease renewed"
+
+
+class Receipt(models.Model):
+    """One delivery or renewal: this agent, with this key, holds this bundle and may rely on it until `lease_until`.
+
+    Committed before the answer leaves. A seal (`ReceiptSeal`) puts each receipt under the audit ledger.
+    """
+
+    kind = models.CharField(max_length=9, choices=ReceiptKind.choices, default=ReceiptKind.DELIVERED)
     agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="receipts")
     key_prefix = models.CharField(max_length=16)
     bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="receipts")
     served_at = models.DateTimeField()
     request_id = models.CharField(max_length=64, blank=True)
     task_digest = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    client = models.CharField(max_length=45, blank=True)
 
     class Meta:
         ordering = ["-served_at", "-id"]
@@ -56,6 +69,30 @@ class Receipt(models.Model):
 
     def __str__(self) -> str:
         return f"{self.agent} received {self.bundle} at {self.served_at:%Y-%m-%d %H:%M}"
+
+
+class ReceiptSeal(models.Model):
+    """A run of receipts under one event of the ledger: `root` is the Merkle root over them, in the order of their ids.
+
+    An index to find a receipt's event by: what proves anything is the event (agents/sealing.py).
+    """
+
+    first_receipt = models.BigIntegerField(unique=True)
+    last_receipt = models.BigIntegerField(unique=True)
+    count = models.PositiveIntegerField()
+    root = models.CharField(max_length=64)
+    sequence = models.BigIntegerField(unique=True)
+    sealed_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["-last_receipt"]
+        constraints = [
+            models.CheckConstraint(condition=Q(first_receipt__lte=models.F("last_receipt")), name="seal_is_a_run"),
+            models.CheckConstraint(condition=Q(root__regex=DIGEST_PATTERN), name="seal_has_a_root"),
+        ]
+
+    def __str__(self) -> str:
+        return f"receipts {self.first_receipt} to {self.last_receipt}"
 
 
 class Refusal(models.Model):

@@ -18,6 +18,7 @@ APPEND_ONLY = (
     "governance_checkpoint",
     "governance_auditredaction",
     "agents_receipt",
+    "agents_receiptseal",
     "agents_refusal",
     "agents_contractversion",
     "agents_bundle",
