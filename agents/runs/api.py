@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, cast
+from typing import Any, ClassVar, cast
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -12,6 +12,7 @@ from rest_framework.request import Request
 
 from agents.authentication import AuthenticatedAgent
 from agents.models import Run, RunState, Scope
+from agents.routing.asking import Question
 from agents.runs.finishing import cancel_run, complete_run, fail_run, hand_off
 from agents.runs.leases import claim_run, heartbeat
 from agents.runs.pausing import pause_run, pause_run_of_another, resume_run
@@ -29,9 +30,11 @@ from agents.runs.serializers import (
     ResumeInput,
     RunPageSerializer,
     RunSerializer,
+    StartInput,
     StepInput,
     StepSerializer,
 )
+from agents.runs.starting import UNTYPED, RunOrder, start_run
 from agents.runs.steps import StepReport, report_step
 from config.api.described import CURSOR, IF_NONE_MATCH, LIMIT, answers, word
 from config.api.fields import take
@@ -39,7 +42,8 @@ from config.api.pages import read_page
 from config.api.permissions import Caller
 from config.api.views import ApiView, json_response
 from context.digests import iso
-from context.errors import NotFound
+from context.errors import InvalidInput, NotFound
+from context.models import Domain
 
 
 class RunView(ApiView):
@@ -108,6 +112,43 @@ class RunsView(RunView):
             found = found.filter(task_type=task_type)
         page = read_page(found, request=self.http_request, parameters=self.query, by="-id")
         return json_response(page.rendered(summary_of))
+
+    @extend_schema(
+        operation_id="start_run",
+        summary="Start a run",
+        description="The task is routed and recorded with its decision before the answer leaves; from then on it is "
+        "not lost. What was refused, or waits for a person, says why in `reasons`.",
+        request=StartInput,
+        responses=answers(RunSerializer, status=201),
+    )
+    def post(self, request: Request) -> HttpResponse:
+        return self.answer_run(lambda: self._start(take(StartInput, self.body)), status=201)
+
+    def _start(self, taken: dict[str, Any]) -> UUID:
+        task, text = taken["task"], taken["text"]
+        if task is None:
+            task = {"text": text}
+        domain = None
+        if taken["domain"] is not None:
+            domain = Domain.objects.filter(slug=taken["domain"]).first()
+            if domain is None:
+                raise InvalidInput("There is no such domain.", field="domain", fix="Name a domain by its slug.")
+        run = start_run(
+            actor=self.principal,
+            name=self.agent.slug if self.principal.kind == "agent" else self.request.user.get_username(),
+            question=Question(task=task, text=text, task_type=taken["task_type"], rule_set=taken["rule_set"]),
+            order=RunOrder(
+                task_type=taken["task_type"] or UNTYPED,
+                task=task,
+                domain=domain,
+                token_budget=taken["token_budget"],
+                cost_budget=taken["cost_budget"],
+                most_attempts=taken["most_attempts"],
+                due_at=taken["due_at"],
+            ),
+            now=self.now,
+        )
+        return run.pk
 
 
 class OneRunView(RunView):

@@ -10,9 +10,24 @@ from rest_framework import serializers
 from agents.models import Operation, RunState, StepState
 from agents.runs.leases import DEFAULT_LEASE, LONGEST_LEASE, SHORTEST_LEASE
 from agents.runs.pausing import CHOICES
+from agents.runs.starting import MOST_ATTEMPTS
 from config.api.fields import Input, Moment, Text, WholeNumber
 
 LONGEST_TOKEN = 60
+
+
+class StartInput(Input):
+    task_type = Text(max_length=60, required=False, allow_null=True, default=None)
+    task = serializers.JSONField(required=False, allow_null=True, default=None)
+    text = Text(max_length=200_000, required=False, default="", allow_blank=True)
+    rule_set = Text(max_length=60, required=False, allow_null=True, default=None)
+    domain = Text(max_length=60, required=False, allow_null=True, default=None)
+    token_budget = WholeNumber(required=False, allow_null=True, default=None, min_value=1, max_value=10**12)
+    cost_budget = serializers.DecimalField(
+        required=False, allow_null=True, default=None, max_digits=14, decimal_places=6, min_value=Decimal("0.000001")
+    )
+    most_attempts = WholeNumber(required=False, default=3, min_value=1, max_value=MOST_ATTEMPTS)
+    due_at = Moment(required=False, allow_null=True, default=None)
 
 
 class ClaimInput(Input):

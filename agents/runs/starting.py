@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.db import transaction
 
-from agents.models import Agent, ContractVersion, Run, RunState
+from agents.models import Agent, AgentState, ContextContract, ContractVersion, Run, RunState
+from agents.models.runs import time_ordered_uuid
+from agents.routing.asking import Question, ask
+from agents.routing.decisions import keep_decision
 from agents.runs.moving import tell
 from context.access import Principal
 from context.digests import canonical, check_storable, digest_of
@@ -20,6 +24,7 @@ from governance.audit import ledger
 
 LARGEST_TASK_BYTES = 262_144
 MOST_ATTEMPTS = 10
+UNTYPED = "untyped"  # the task type of a run of which no rule and no classifier knew one
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -44,44 +49,105 @@ class Assignment:
     contract_version: ContractVersion | None = None
     fallbacks: Sequence[dict[str, str]] = field(default_factory=tuple)
     because: str = ""
+    gaps: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
     due_at: datetime | None = None
 
 
+def start_run(*, actor: Principal, name: str, question: Question, order: RunOrder, now: datetime) -> Run:
+    """Decide the task by the rule set in force and record the run with its decision, in one transaction.
+
+    `name` is the caller's slug or username. The facts are gathered before the transaction: what has changed since is
+    judged again where the run is claimed and where its texts are served.
+    """
+    check_order(order, now=now)
+    run_id = time_ordered_uuid()
+    answer = ask(principal=actor, name=name, question=replace(question, run=str(run_id)), now=now)
+    with transaction.atomic():
+        decision, decided = keep_decision(principal=actor, answer=answer, run=str(run_id), now=now)
+        known = replace(order, task_type=answer.task_type or order.task_type)
+        run, opened = _open(
+            actor=actor, run_id=run_id, order=known, assignment=assignment_of(decision.outcome), now=now
+        )
+        ledger.append_all(actor=actor, entries=[decided, opened], now=now)
+    return run
+
+
 def open_run(*, actor: Principal, order: RunOrder, assignment: Assignment, now: datetime) -> Run:
-    """Record the run in the state that its assignment says. From its commit on it is never lost."""
+    """Record a run whose agent is known beforehand (a step of a flow). From its commit on it is never lost."""
     check_order(order, now=now)
     with transaction.atomic():
-        run = Run(
-            task_type=order.task_type,
-            task=order.task,
-            task_digest=digest_of(order.task),
-            requested_by_kind=actor.kind,
-            requested_by_id=actor.id,
-            requested_by_label=actor.label[:200],
-            agent=assignment.agent,
-            contract_version=assignment.contract_version,
-            domain=order.domain,
-            fallbacks=list(assignment.fallbacks),
-            state=assignment.state,
-            snapshot_at=now,
-            most_attempts=order.most_attempts,
-            not_before=now,
-            due_at=assignment.due_at or order.due_at,
-            token_budget=order.token_budget,
-            cost_budget=order.cost_budget,
-            created_at=now,
-            changed_at=now,
-        )
-        if run.ended:
-            run.ended_at = now
-        if assignment.because:
-            run.reasons = [{"cause": "routing", "detail": assignment.because, "at": now.isoformat()}]
-        run.save(force_insert=True)
-        entry = tell(
-            actor=actor, run=run, what="started", now=now, after=run.task_digest, because=assignment.because or None
-        )
-        ledger.append_all(actor=actor, entries=[entry], now=now)
+        run, opened = _open(actor=actor, run_id=time_ordered_uuid(), order=order, assignment=assignment, now=now)
+        ledger.append_all(actor=actor, entries=[opened], now=now)
     return run
+
+
+def assignment_of(outcome: Mapping[str, Any]) -> Assignment:
+    """Where a recorded outcome of routing sends a run. An agent that has lost its contract meanwhile: a person."""
+    because, gaps = str(outcome.get("reason", "")), outcome.get("gaps", ())
+    if outcome["kind"] == "refuse":
+        return Assignment(state=RunState.REFUSED, because=because, gaps=gaps)
+    if outcome["kind"] == "human":
+        if outcome.get("wait_until"):
+            until = datetime.fromisoformat(outcome["wait_until"])
+            return Assignment(state=RunState.WAITS_FOR_CONTEXT, because=because, gaps=gaps, due_at=until)
+        return Assignment(state=RunState.WAITS_FOR_PERSON, because=because, gaps=gaps)
+    targets = [{"agent": outcome["agent"], "contract": outcome["contract"]}, *outcome.get("fallbacks", [])]
+    while targets:
+        first, *targets = targets
+        held = (
+            ContextContract.objects.select_related("current_version")
+            .filter(slug=first["contract"], agents__slug=first["agent"], agents__state=AgentState.SANCTIONED)
+            .first()
+        )
+        if held is not None and held.current_version is not None:
+            return Assignment(
+                agent=Agent.objects.get(slug=first["agent"]),
+                contract_version=held.current_version,
+                fallbacks=[{"agent": each["agent"], "contract": each["contract"]} for each in targets],
+                because=because,
+            )
+    return Assignment(state=RunState.WAITS_FOR_PERSON, because="The agents of the route were withdrawn meanwhile.")
+
+
+def _open(
+    *, actor: Principal, run_id: UUID, order: RunOrder, assignment: Assignment, now: datetime
+) -> tuple[Run, ledger.Entry]:
+    run = Run(
+        id=run_id,
+        task_type=order.task_type,
+        task=order.task,
+        task_digest=digest_of(order.task),
+        requested_by_kind=actor.kind,
+        requested_by_id=actor.id,
+        requested_by_label=actor.label[:200],
+        agent=assignment.agent,
+        contract_version=assignment.contract_version,
+        domain=order.domain,
+        fallbacks=list(assignment.fallbacks),
+        state=assignment.state,
+        snapshot_at=now,
+        most_attempts=order.most_attempts,
+        not_before=now,
+        due_at=assignment.due_at or order.due_at,
+        token_budget=order.token_budget,
+        cost_budget=order.cost_budget,
+        created_at=now,
+        changed_at=now,
+    )
+    if run.ended:
+        run.ended_at = now
+    if assignment.because and assignment.state != RunState.QUEUED:
+        run.reasons = [
+            {
+                "cause": "routing",
+                "detail": assignment.because,
+                "gaps": list(assignment.gaps),
+                "at": now.isoformat(),
+            }
+        ]
+    run.save(force_insert=True)
+    because = assignment.because or None
+    return run, tell(actor=actor, run=run, what="started", now=now, after=run.task_digest, because=because)
 
 
 def check_order(order: RunOrder, *, now: datetime) -> None:
