@@ -5,6 +5,8 @@ from __future__ import annotations
 from django.urls import URLPattern, re_path
 
 from agents import api
+from agents.routing import api_urls as routing
+from agents.runs import api_urls as runs
 
 urlpatterns: list[URLPattern] = [
     re_path(r"^bundles/$", api.described_by(api.bundles, api.BundlesDescribed), name="api-bundles"),
@@ -20,4 +22,6 @@ urlpatterns: list[URLPattern] = [
         api.ContractAvailabilityView.as_view(),
         name="api-contract-availability",
     ),
+    *runs.urlpatterns,
+    *routing.urlpatterns,
 ]

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple
 
-from agents.routing.conditions import EvaluationFailed
+from agents.routing.conditions import EvaluationFailed, Expression
 from agents.routing.definitions import Outcome, Rule, Table, Target
 from agents.routing.facts import MOST_GAPS, Facts, TargetFacts, Value
 from agents.routing.operators import Test
@@ -20,6 +20,7 @@ from context.digests import digest_of, iso
 
 Kind = Literal["agent", "human", "refuse"]
 TASK_TYPE = "task.type"
+LACKS_CONTEXT = "it lacks context that its contract requires"
 # Why a rule did not match, where it was not the condition of that number.
 EXPRESSION, NO_AGENT_FITS, NO_AGENT_MAY, MATCHED = -1, -2, -3, -4
 
@@ -95,9 +96,9 @@ class Decider:
         if rule.expression is not None:
             try:
                 holds = rule.expression.holds(facts.values)
-            except EvaluationFailed as error:
+            except EvaluationFailed:
                 tried.append((place, EXPRESSION))
-                why = f"The condition of the rule “{rule.name}” has no answer for these facts: {error}."
+                why = f"The condition of the rule “{rule.name}” has no answer for these facts."
                 return Verdict("refuse", place, tuple(tried), _said("refuse", rule, "condition-error", why))
             if not holds:
                 tried.append((place, EXPRESSION))
@@ -150,7 +151,7 @@ class Decider:
             said = self._incomplete(rule, may, facts)
             said["left_out"] = left_out
             return Verdict(said["kind"], place, tuple(tried), said)
-        unable = [{"agent": known.agent, "why": _gaps_in_words(known)} for _, known in may if not _is_complete(known)]
+        unable = [{"agent": known.agent, "why": LACKS_CONTEXT} for _, known in may if not _is_complete(known)]
         ordered = self._ordered(outcome, able, facts, rule)
         said = _to_agent(rule, ordered, usual, code="by-rule")
         said["left_out"] = left_out + unable
@@ -175,7 +176,7 @@ class Decider:
         incomplete = rule.outcome.incomplete
         nearest = min((known for _, known in may), key=_required_gaps)
         gaps = _required(nearest)
-        why = f"{nearest.agent} does not have the context that the task needs: {_gaps_in_words(nearest)}."
+        why = f"{nearest.agent} does not have all the context that the task needs."
         match incomplete.do:
             case "narrower":
                 usual = self.table.contract_of(_text(facts.values.get("task.type")))
@@ -233,10 +234,8 @@ def explain(table: Table, facts: Facts, verdict: Verdict) -> list[dict[str, Any]
         match code:
             case _ if code == MATCHED:
                 why = "It matched."
-            case _ if code == EXPRESSION and verdict.rule == place:
-                why = verdict.said["reason"]
             case _ if code == EXPRESSION and rule.expression is not None:
-                why = f"The condition {rule.expression.text} is not true."
+                why = _why_not(rule.expression, facts)
             case _ if code == NO_AGENT_FITS:
                 why = "No agent of it meets its conditions about agents."
             case _ if code == NO_AGENT_MAY:
@@ -249,6 +248,14 @@ def explain(table: Table, facts: Facts, verdict: Verdict) -> list[dict[str, Any]
                 why = f"{why[0].upper()}{why[1:]}."
         found.append({"rule": place + 1, "name": rule.name, "matched": code == MATCHED, "why": why})
     return found
+
+
+def _why_not(expression: Expression, facts: Facts) -> str:
+    try:
+        expression.holds(facts.values)
+    except EvaluationFailed as error:
+        return f"The condition {expression.text} has no answer: {error}."
+    return f"The condition {expression.text} is not true."
 
 
 def _text(value: Any) -> str | None:
@@ -278,11 +285,6 @@ def _required(known: TargetFacts) -> list[dict[str, Any]]:
 
 def _required_gaps(known: TargetFacts) -> int:
     return len(_required(known))
-
-
-def _gaps_in_words(known: TargetFacts) -> str:
-    told = [f"{gap['requirement']} is {gap['code'].replace('_', ' ')}" for gap in _required(known)]
-    return ", ".join(told[:3]) + (f" and {len(told) - 3} more" if len(told) > 3 else "")
 
 
 def _said(kind: Kind, rule: Rule | None, code: str, reason: str, *, to: str = "") -> dict[str, Any]:

@@ -126,3 +126,22 @@ class Table:
     def contract_of(self, task_type: str | None) -> str:
         """The contract of that type of task; empty where there is none."""
         return next((each.contract for each in self.task_types if each.name == task_type), "")
+
+    def pairs_for(self, task_type: str | None, *, narrower: bool = False) -> tuple[tuple[str, str], ...]:
+        """Each agent with its contract that rules lead a task of that type to, or that are narrower, in order."""
+        usual = self.contract_of(task_type)
+        found: dict[tuple[str, str], None] = {}
+        for rule in self.rules:
+            if all(each.fact.name != "task.type" or each.test()(task_type) for each in rule.conditions):
+                for target in rule.outcome.incomplete.targets if narrower else rule.outcome.targets:
+                    if target.contract or usual:
+                        found[target.agent, target.contract or usual] = None
+        return tuple(found)
+
+    def asks_about(self, name: str) -> bool:
+        """Whether any rule asks about that fact."""
+        return any(
+            any(each.fact.name == name for each in (*rule.conditions, *rule.about_agents))
+            or (rule.expression is not None and any(fact.name == name for fact in rule.expression.wants))
+            for rule in self.rules
+        )
