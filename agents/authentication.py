@@ -15,7 +15,8 @@ from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
 from agents.keys import hash_of_secret
-from agents.models import AgentState, Scope
+from agents.misuse import note_misuse
+from agents.models import AgentState, MisuseReason, Scope
 from context.access import Principal
 from context.epochs import CLOCK
 from context.errors import DomainError, NotPermitted
@@ -145,12 +146,16 @@ def authenticate(header: str) -> AuthenticatedAgent:
     row = _Row._make(found[0]) if found else None
     # Compared also where the prefix is unknown, so that the time does not tell.
     if not hmac.compare_digest(hash_of_secret(secret), row.secret_sha256 if row else _NOBODY) or row is None:
+        note_misuse(key_id=None, reason=MisuseReason.UNKNOWN)
         raise _refused()
     if row.revoked:
+        note_misuse(key_id=row.key_id, reason=MisuseReason.REVOKED)
         raise KeyRefused("The key was revoked.", fix="Ask the agent's owner for a new key.")
     if row.ended:
+        note_misuse(key_id=row.key_id, reason=MisuseReason.EXPIRED)
         raise KeyRefused("The key has expired.", fix="Ask the agent's owner for a new key.")
     if row.state != AgentState.SANCTIONED:
+        note_misuse(key_id=row.key_id, reason=MisuseReason.UNSANCTIONED)
         raise AgentNotSanctioned("The agent is suspended or not sanctioned.", fix="Ask the agent's owner.")
     if row.use_unnoted:
         rows(_NOTE_USE, {"key": row.key_id, "interval": USE_IS_NOTED_EVERY})

@@ -13,6 +13,7 @@ import orjson
 from agents.authentication import AuthenticatedAgent
 from agents.contracts import terms_of
 from agents.models import ContractVersion, Scope, WhenIncomplete
+from agents.questions import note_question
 from agents.recording import record
 from agents.standing import HandedOver, StandingAnswer, hand_over, judged
 from context import kinds
@@ -140,6 +141,8 @@ def serve_bundle(
     """
     agent.require(Scope.BUNDLES_READ)
     version, order = order_for(agent=agent, asked=asked)
+    if order.query and asked.as_of is None:
+        note_question(agent_id=agent.principal.id, contract_version_id=version.pk, text=order.query, now=now)
     task_digest = digest_of(asked.task) if asked.task is not None else ""
     try:
         # What is read is read as the agent; what is recorded afterwards is committed with other requests' records.

@@ -75,10 +75,7 @@ def deactivate_person(*, actor: User, username: str, reason: str, now: datetime)
 
 def look_for_departed_owners(*, now: datetime) -> list[Finding]:
     """Open a finding for every domain with texts of somebody inactive, and close those whose texts have an owner."""
-    owning = ContextItem.objects.not_retired().filter(owner__is_active=False).values("owner_id")
-    leading = Domain.objects.filter(owner__is_active=False).values("owner_id")
-    gone = list(User.objects.filter(Q(pk__in=owning) | Q(pk__in=leading)))
-    found = report_departed(people=gone, now=now)
+    found = report_departed(people=departed_owners(), now=now)
     standing = {finding.pk for finding in found}
     for finding in Finding.objects.filter(detector=DETECTOR).unsettled().exclude(pk__in=standing):
         resolve_finding(
@@ -87,8 +84,20 @@ def look_for_departed_owners(*, now: datetime) -> list[Finding]:
     return found
 
 
+def departed_owners() -> list[User]:
+    """Those who are not here any more and still own a text or a domain. One query."""
+    owning = ContextItem.objects.not_retired().filter(owner__is_active=False).values("owner_id")
+    leading = Domain.objects.filter(owner__is_active=False).values("owner_id")
+    return list(User.objects.filter(Q(pk__in=owning) | Q(pk__in=leading)).order_by("pk"))
+
+
 def report_departed(*, people: Sequence[User], now: datetime, actor: Principal = SYSTEM) -> list[Finding]:
-    """One finding for each of these people and domain that they left something in. Three queries, and the findings."""
+    """One finding for each of these people and domain that they left something in."""
+    return [open_finding(seen=seen, now=now, actor=actor) for seen in sightings_of(people=people)]
+
+
+def sightings_of(*, people: Sequence[User]) -> list[Sighting]:
+    """What each of these people left in each domain. Three queries."""
     if not people:
         return []
     left: dict[tuple[int, int], list[tuple[str, int]]] = defaultdict(list)
@@ -103,8 +112,7 @@ def report_departed(*, people: Sequence[User], now: datetime, actor: Principal =
             left.setdefault((domain.owner_id or 0, domain.pk), [])
     named = {person.pk: person for person in people}
     return [
-        open_finding(seen=_sighting(named[owner_id], domains[domain_id], texts), now=now, actor=actor)
-        for (owner_id, domain_id), texts in sorted(left.items())
+        _sighting(named[owner_id], domains[domain_id], texts) for (owner_id, domain_id), texts in sorted(left.items())
     ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from agents.models.budgets import Budget
 from agents.models.bundles import Bundle, Receipt, ReceiptKind, ReceiptSeal, Refusal
 from agents.models.contracts import ContextContract, ContractVersion, WhenIncomplete
+from agents.models.coverage import KeyMisuse, MisuseReason, Question
 from agents.models.endpoints import EndpointState, EndpointVersion, Health, Latency, ModelEndpoint
 from agents.models.registry import Agent, AgentKey, AgentState, Scope
 from agents.models.routing import Decision, RuleSet, RuleSetVersion
@@ -26,10 +27,13 @@ __all__ = [
     "EndpointVersion",
     "HandOff",
     "Health",
+    "KeyMisuse",
     "Latency",
     "LeaseEnding",
+    "MisuseReason",
     "ModelEndpoint",
     "Operation",
+    "Question",
     "Receipt",
     "ReceiptKind",
     "ReceiptSeal",

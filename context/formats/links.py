@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 _PARTS = re.compile(
     r"(?P<code>^ {0,3}(?P<fence>`{3,}+|~{3,}+)[^\n]*+\n(?:.*?^ {0,3}(?P=fence)[`~]*[ \t]*$|.*\Z)"
@@ -30,6 +30,18 @@ def rewrite(source: str, address: Callable[[str], str]) -> str:
         return f"{match['attribute']}{quote}{address(match['quoted'])}{quote}"
 
     return _PARTS.sub(replaced, source)
+
+
+def addresses(source: str) -> Iterator[tuple[int, int, str]]:
+    """Yield (start, end, address) of each link in `source`, in order."""
+    for match in _PARTS.finditer(source):
+        if match["code"] is None:
+            name = next(name for name in ("inline", "definition", "quoted") if match[name] is not None)
+            start, end = match.span(name)
+            if match[name].startswith("<"):
+                start, end = start + 1, end - 1
+            if start < end:
+                yield start, end, source[start:end]
 
 
 def _written(target: str, address: Callable[[str], str]) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from context.access import SYSTEM, Principal
 from context.models import ContextItem
@@ -21,9 +21,10 @@ UNTRACED = "It was looked at again and is no longer so."
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reach:
-    """What a detector was shown: findings that concern any of it and were not seen again have lost their cause.
+    """What a detector was shown: findings about it that were not seen again have lost their cause.
 
     Items by their ids, or the range they lie in (with `within` those of these domains); or domains; or everything.
+    `either` takes the findings that concern an item in any way, and not only those about it.
     """
 
     item_ids: Sequence[int] | None = None
@@ -31,21 +32,26 @@ class Reach:
     until_id: int = 0
     within: Sequence[int] | None = None
     domain_ids: Sequence[int] | None = None
+    either: bool = False
 
     def findings(self, detector: str) -> QuerySet[Finding]:
         found = Finding.objects.filter(detector=detector).unsettled()
         if self.domain_ids is not None:
             return found.filter(domain_id__in=self.domain_ids)
-        concerned = Finding.concerned.through._default_manager.all()
+        item = "contextitem" if self.either else "item"
+        condition = Q()
         if self.item_ids is not None:
-            concerned = concerned.filter(contextitem_id__in=self.item_ids)
+            condition = Q(**{f"{item}_id__in": self.item_ids})
         elif self.until_id:
-            concerned = concerned.filter(contextitem_id__gt=self.after_id, contextitem_id__lte=self.until_id)
+            condition = Q(**{f"{item}_id__gt": self.after_id, f"{item}_id__lte": self.until_id})
             if self.within is not None:
-                concerned = concerned.filter(contextitem__domain_id__in=self.within)
-        else:
+                condition &= Q(**{f"{item}__domain_id__in": self.within})
+        if not condition:
             return found
-        return found.filter(pk__in=concerned.values("finding_id"))
+        if self.either:
+            concerned = Finding.concerned.through._default_manager.filter(condition)
+            return found.filter(pk__in=concerned.values("finding_id"))
+        return found.filter(condition)
 
 
 def resolve_gone(

@@ -10,8 +10,9 @@ A detector is a module with a `DETECTOR`, named in `settings.DRIFT_DETECTORS` (n
 What `detect` must keep to, so that a scan can be resumed, repeated, and run beside another:
 
 - It reads and returns. It works set-wise, a few statements for all its subjects, never one for each.
-- It reports **everything** that it now sees to be wrong with **any** of its subjects, whichever item the finding will
-  be about: an unsettled finding of this detector that concerns a subject and is not reported again is resolved.
+- It reports **everything** that it now sees to be wrong with its subjects: an unsettled finding of this detector about
+  one of them that is not reported again is resolved. With the scope PAIRS that goes for findings that concern a subject
+  in any way: all pairs with a subject on either side are reported, with others that are none as well.
 - The same texts give the same drafts. `cause` names the cause by what does not change (keys, names of places), never
   by passage or version ids; a pair is put in the order of its keys.
 - `basis` holds what a dismissal is bound to: the two passages, the date that has passed; nothing that moves by itself.

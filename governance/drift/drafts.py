@@ -49,7 +49,7 @@ def evidence(
         made["passages"] = [passage.as_json() for passage in passages]
     if figures:
         made["figures"] = dict(figures)
-    return {**made, **more}
+    return {**made, **{name: value for name, value in more.items() if value is not None}}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -57,13 +57,15 @@ class Proposal:
     """How the text may be mended: what the draft change of one click holds.
 
     `replacements` are made in the body of the version in force (old, new), each wherever the old stands; `fields`
-    are set in the payload as they are (`body`, `data`, `valid_to`, …); `retire` takes the item out instead.
+    are set in the payload as they are (`body`, `valid_to`, …), those of `data` in the structured data there is; `retire`
+    takes the item out instead.
     """
 
     key: str
     reason: str
     replacements: tuple[tuple[str, str], ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
+    data: Mapping[str, Any] = field(default_factory=dict)
     retire: bool = False
 
     def as_json(self) -> dict[str, Any]:
@@ -72,6 +74,7 @@ class Proposal:
             "reason": self.reason,
             "replacements": [list(pair) for pair in self.replacements],
             "fields": dict(self.fields),
+            "data": dict(self.data),
             "retire": self.retire,
         }
 

@@ -154,13 +154,14 @@ def _subjects(shard: ScanShard, tuned: TunedDetector) -> tuple[Subjects, Reach]:
         items = items.filter(domain_id__in=within)
     if shard.item_ids is not None:
         items = items.filter(pk__in=shard.item_ids)
-        reach = Reach(item_ids=shard.item_ids)
+        reach = Reach(item_ids=shard.item_ids, either=scope is Scope.PAIRS)
     else:
         items = items.filter(pk__gt=shard.after_id, pk__lte=shard.until_id)
         reach = Reach(
             after_id=shard.after_id,
             until_id=shard.until_id,
             within=sorted(within) if within is not None else None,
+            either=scope is Scope.PAIRS,
         )
     everything = scope is Scope.PAIRS and shard.item_ids is None and within is None and not off
     ids = list(items.order_by("pk").values_list("pk", flat=True))

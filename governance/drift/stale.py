@@ -1,0 +1,129 @@
+"""Finds texts that time has overtaken: not confirmed, ended, about to end; must not look at what they say.
+
+Ended without a successor is worst: whoever asks for the text gets none. What nobody confirmed weighs the more the
+longer it is overdue, up to three review intervals. Nothing here moves by the day but the severity, upwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from context.digests import iso
+from context.statements import rows
+from governance.drift.detectors import Detector, Looking, Option, Scope, Subjects
+from governance.drift.drafts import FindingDraft, evidence
+
+# The size of what is wrong: see governance/drift/severity.py.
+JUST_OVERDUE, PER_INTERVAL, LONG_OVERDUE = 0.3, 0.25, 0.8
+ENDED, ENDING = 1.0, 0.3
+
+_DUE = """
+SELECT item.id, item.domain_id, item.title, item.verified_until, item.verified_at, item.created_at,
+    item.review_interval_days, person.first_name, person.last_name, person.username
+FROM context_contextitem item LEFT JOIN context_user person ON person.id = item.verified_by_id
+WHERE item.id = ANY (%(items)s::bigint[]) AND item.retired_at IS NULL AND item.current_version_id IS NOT NULL
+AND coalesce(item.verified_until, item.created_at) < %(now)s
+"""
+
+# The last version of an item that has an end, where none is in force at its end or soon after.
+_ENDING = """
+SELECT item.id, item.domain_id, item.title, version.number, version.valid_to
+FROM context_contextitem item
+JOIN LATERAL (
+    SELECT number, valid_to, superseded_at FROM context_contextversion
+    WHERE item_id = item.id AND valid_from <= %(now)s ORDER BY number DESC LIMIT 1
+) version ON version.valid_to IS NOT NULL AND version.valid_to <= %(until)s
+WHERE item.id = ANY (%(items)s::bigint[]) AND item.retired_at IS NULL
+AND NOT EXISTS (
+    SELECT FROM context_contextversion next
+    WHERE next.item_id = item.id AND next.number > version.number
+    AND (next.valid_to IS NULL OR next.valid_to > %(until)s)
+    AND (next.superseded_at IS NULL OR next.superseded_at > %(until)s)
+    AND next.valid_from <= version.valid_to
+)
+"""
+
+
+def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[FindingDraft]:
+    """Two statements."""
+    asked: dict[str, Any] = {"items": list(subjects.item_ids), "now": now}
+    yield from _overdue(rows(_DUE, asked), now, context)
+    furthest = max(
+        (context.number("ahead_days", domain_id) for domain_id in subjects.domain_ids),
+        default=context.number("ahead_days"),
+    )
+    yield from _ended(rows(_ENDING, {**asked, "until": now + timedelta(days=furthest)}), now, context)
+
+
+def _overdue(found: Iterable[tuple[Any, ...]], now: datetime, context: Looking) -> Iterator[FindingDraft]:
+    for item_id, domain_id, title, until, verified_at, created_at, interval, first, last, username in found:
+        due = until or created_at
+        late = now - due
+        if late < timedelta(days=context.number("grace_days", domain_id)):
+            continue
+        intervals = late / timedelta(days=max(interval, 1))
+        who = " ".join(part for part in (first, last) if part) or username
+        said = f"{who} confirmed it last on {verified_at:%d %B %Y}." if verified_at and who else "Nobody ever did."
+        yield FindingDraft(
+            cause={"item": item_id, "what": "verification"},
+            summary=f"Nobody confirmed “{title}” by {due:%d %B %Y}.",
+            evidence=evidence(
+                sentence=f"It was to be confirmed by {due:%d %B %Y}. {said}",
+                figures={
+                    "To be confirmed by": due.date().isoformat(),
+                    "Last confirmed": verified_at.date().isoformat() if verified_at else "never",
+                    "Review interval, days": interval,
+                },
+            ),
+            basis={"due": iso(due)},
+            item_id=item_id,
+            size=min(JUST_OVERDUE + PER_INTERVAL * intervals, LONG_OVERDUE),
+        )
+
+
+def _ended(found: Iterable[tuple[Any, ...]], now: datetime, context: Looking) -> Iterator[FindingDraft]:
+    for item_id, domain_id, title, number, valid_to in found:
+        ended = valid_to <= now
+        if not ended and valid_to - now > timedelta(days=context.number("ahead_days", domain_id)):
+            continue
+        happened = f"ended on {valid_to:%d %B %Y}" if ended else f"ends on {valid_to:%d %B %Y}"
+        then = "no text is in force since" if ended else "nothing is published to follow it"
+        yield FindingDraft(
+            cause={"item": item_id, "what": "validity"},
+            summary=f"“{title}” {happened} and {then}.",
+            evidence=evidence(
+                sentence=f"Version {number} {happened}, and {then}.",
+                figures={"Version": number, "Valid until": valid_to.date().isoformat()},
+            ),
+            basis={"valid_to": iso(valid_to), "ended": ended},
+            item_id=item_id,
+            size=ENDED if ended else ENDING,
+        )
+
+
+DETECTOR = Detector(
+    name="stale",
+    question="Which texts has nobody confirmed in time, or have ended or are about to?",
+    scope=Scope.ITEMS,
+    detect=detect,
+    options=(
+        Option(
+            name="grace_days",
+            default=0,
+            least=0,
+            most=365,
+            help="So many days after a text was to be confirmed it becomes a finding.",
+        ),
+        Option(
+            name="ahead_days",
+            default=30,
+            least=0,
+            most=365,
+            help="So many days before a text ends, with nothing to follow it, it becomes a finding.",
+        ),
+    ),
+    by_time=True,
+    verifiable=True,
+)
