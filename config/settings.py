@@ -368,7 +368,19 @@ GOVERNED_RECORDS: dict[str, str] = {
 }
 # What says a task's type where no declared rule does: a function of its text and the known types → (label, score).
 ROUTING_CLASSIFIERS: dict[str, str] = {}
-DRIFT_DETECTORS: dict[str, str] = {}
+DRIFT_DETECTORS: dict[str, str] = {
+    "stale": "governance.drift.stale.DETECTOR",
+    "owner-gone": "governance.drift.departed.DETECTOR",
+    "references": "governance.drift.references.DETECTOR",
+    "contract-references": "agents.drift.contracts.DETECTOR",
+    "approvals": "governance.drift.approvals.DETECTOR",
+    "inventory": "governance.drift.inventory.DETECTOR",
+    "refusals": "agents.drift.refusals.DETECTOR",
+    "unanswered": "agents.drift.unanswered.DETECTOR",
+    "unread": "governance.drift.unread.DETECTOR",
+    "superseded-bundles": "agents.drift.superseded.DETECTOR",
+    "keys": "agents.drift.keys.DETECTOR",
+}
 INBOX_SOURCES: dict[str, str] = {}
 IMPACT_SOURCES: dict[str, str] = {
     "contracts": "agents.use.impact_of_change",
