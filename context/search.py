@@ -16,7 +16,7 @@ from context.statements import rows
 from context.visibility import reader
 
 LONGEST_QUERY = 2_000
-MOST_HITS = 100
+MOST_HITS = 200
 MEANING = 0.42  # how much meaning counts against words (docs/decisions/how-search-ranks.md)
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 

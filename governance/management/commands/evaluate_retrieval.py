@@ -17,8 +17,9 @@ from django.utils import timezone
 from psycopg import sql
 
 from context.errors import DomainError
+from governance.beir import read_collection
 from governance.management.progress import Progress
-from governance.retrieval_quality import measure, publish_collection, read_collection
+from governance.retrieval_quality import measure, publish_collection
 
 
 class Command(BaseCommand):
@@ -29,7 +30,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("directory", type=Path)
-        parser.add_argument("--split", default="", help="which qrels/<name>.tsv (default: the only one)")
+        parser.add_argument("--split", default="", help="which qrels/<name>.tsv (default: test, dev or train)")
         parser.add_argument("--json", action="store_true", help="print one JSON object")
 
     def handle(self, *args: Any, **options: Any) -> None:
