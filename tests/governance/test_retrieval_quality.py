@@ -57,7 +57,7 @@ def test_measure__scoped_questions__are_asked_within_their_scope(db, folder):
 def test_measure__organisation_and_contract__narrow_together(db, folder):
     lines = [
         {
-            "_id": f"{org}/{contract}",
+            "_id": f"{org}/{name}",
             "text": f"Notice is given in writing. {org}",
             "metadata": {"org": org, "contract": n},
         }
