@@ -19,6 +19,7 @@ from agents.models import Agent, AgentKey, ContextContract
 from agents.registry import save_agent
 from context.models import Domain
 from governance.changes import submit_change
+from governance.edits import NothingToChange
 from governance.publishing import publish_change
 from governance.reviews import review_change
 from tests.cast import Cast
@@ -66,9 +67,12 @@ def contract(
 
 
 def agreed(cast: Cast, *, slug: str, payload: Mapping[str, Any], now: datetime | None = None) -> ContextContract:
-    """The contract as it stands once such a change of it is approved and published."""
+    """The contract as it stands once such a change of it is approved and published, where it would change anything."""
     now = now or timezone.now()
-    change = propose_contract(actor=cast.admin, slug=slug, payload=payload, reason="Agreed", now=now)
+    try:
+        change = propose_contract(actor=cast.admin, slug=slug, payload=payload, reason="Agreed", now=now)
+    except NothingToChange:
+        return ContextContract.objects.get(slug=slug)
     digest = submit_change(actor=cast.admin, change_id=change.pk, now=now).digest
     review_change(actor=cast.reviewer, change_id=change.pk, decision="approve", digest=digest, now=now)
     publish_change(actor=cast.admin, change_id=change.pk, now=now)
