@@ -67,6 +67,7 @@ def _settle(
 ) -> ledger.Entry:
     """Where the judged output sends the run. Saves both; the event to append."""
     reasons = [failing.as_json() for failing in verdict.failing]
+    told = [failing.as_json() for failing in verdict.told]
     if reasons and run.times_sent_back < TIMES_SENT_BACK:
         end_lease(lease=lease, ending=LeaseEnding.COMPLETED, now=now)
         run.times_sent_back += 1
@@ -76,8 +77,8 @@ def _settle(
         run.save()
         return tell(actor=agent.principal, run=run, what="sent_back", now=now, after=digest, reasons=reasons)
     end_lease(lease=lease, ending=LeaseEnding.COMPLETED, now=now)
-    if reasons:
-        run.reasons = [*run.reasons, *({"cause": "output_check", "at": now.isoformat(), **each} for each in reasons)]
+    noted = ({"cause": "output_check", "at": now.isoformat(), **each} for each in (*reasons, *told))
+    run.reasons = [*run.reasons, *noted]
     to = RunState.IN_REVIEW if reasons or verdict.review_because else RunState.SUCCEEDED
     move(run=run, to=to, now=now)
     run.save()
