@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 from context.models import Domain, Role, RoleGrant, Sensitivity, User
@@ -55,10 +55,10 @@ def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[F
 def _able(
     stage: ApprovalStage,
     domain_id: int,
-    parents: dict[int, int | None],
-    grants: set[tuple[str, int | None, int]],
-    members: dict[int, int],
-    here: set[int],
+    parents: Mapping[int, int | None],
+    grants: Collection[tuple[str, int | None, int]],
+    members: Mapping[int, int],
+    here: Collection[int],
     chains: Mapping[int, tuple[int, ...]],
 ) -> tuple[int, str]:
     match stage.approvers:
@@ -77,7 +77,7 @@ def _able(
             return stage.people_required, "each text has its own"
 
 
-def _at_or_above(domain_id: int, parents: dict[int, int | None]) -> set[int]:
+def _at_or_above(domain_id: int, parents: Mapping[int, int | None]) -> set[int]:
     found: set[int] = set()
     at: int | None = domain_id
     while at is not None and at not in found:

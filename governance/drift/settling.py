@@ -192,7 +192,7 @@ def assign_findings(
 
 def may_settle(actor: Principal, finding: Finding) -> bool:
     """Its owner, whoever answers for the item, and stewards and owners of the domain; agents never."""
-    return finding.pk in _may_settle(actor, [finding])
+    return finding.pk in may_settle_all(actor, [finding])
 
 
 def _act(
@@ -222,7 +222,7 @@ def _act(
     )
     with denials, transaction.atomic():
         findings = _lock(actor, wanted, expected_row_version)
-        permitted = _may_settle(actor, findings)
+        permitted = may_settle_all(actor, findings)
         denied += [finding for finding in findings if finding.pk not in permitted]
         if denied:
             raise NotPermitted(
@@ -286,7 +286,8 @@ def _lock(actor: Principal, wanted: Sequence[int], expected_row_version: int | N
     return findings
 
 
-def _may_settle(actor: Principal, findings: Sequence[Finding]) -> set[int]:
+def may_settle_all(actor: Principal, findings: Sequence[Finding]) -> set[int]:
+    """The ids of those that the actor may settle. One query where some are about items."""
     if actor.kind == "system":
         return {finding.pk for finding in findings}
     if actor.kind != "person":
