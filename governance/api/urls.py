@@ -8,6 +8,7 @@ from governance.api.audit import EventListView, ExportView, VerifyView
 from governance.api.changes import ChangeDetailView, ChangeDiffView, ChangeImpactView, ChangeListView
 from governance.api.checkpoints import CheckpointListView, ConsistencyView, InclusionView
 from governance.api.edits import EditListView, EditView, RecordEditView
+from governance.api.scans import ScanListView, ScanView
 from governance.api.steps import PublishView, ReopenView, RevertView, ReviewView, SubmitView, WithdrawView
 from governance.api.verification import VerifyItemsView
 
@@ -30,6 +31,8 @@ urlpatterns: list[URLPattern] = [
     path(f"{CHANGE}withdraw/", WithdrawView.as_view()),
     path(f"{CHANGE}reopen/", ReopenView.as_view()),
     path(f"{CHANGE}revert/", RevertView.as_view()),
+    path("drift/scans/", ScanListView.as_view()),
+    path("drift/scans/<int:scan_id>/", ScanView.as_view()),
     path("audit/events/", EventListView.as_view()),
     path("audit/verify/", VerifyView.as_view()),
     path("audit/events/<int:sequence>/proof/", InclusionView.as_view()),
