@@ -26,7 +26,10 @@ class AgentAdmin(KeptAdmin, SimpleHistoryAdmin):  # type: ignore[misc]
     search_fields = ("name", "slug")
     autocomplete_fields = ("owner",)
     filter_horizontal = ("domains", "audiences", "contracts")
-    fields = ("slug", "name", "purpose", "owner", "state", "clearance", "domains", "audiences", "contracts")
+    fields = (
+        *("slug", "name", "purpose", "owner", "state", "clearance", "domains", "audiences", "contracts"),
+        *("endpoint", "capabilities", "programs"),
+    )
 
     def get_readonly_fields(self, request: HttpRequest, obj: models.Model | None = None) -> tuple[str, ...]:
         return ("slug",) if obj is not None else ()
@@ -45,6 +48,9 @@ class AgentAdmin(KeptAdmin, SimpleHistoryAdmin):  # type: ignore[misc]
             audiences=list(data["audiences"]),
             contracts=list(data["contracts"]),
             state=data["state"],
+            endpoint=data["endpoint"],
+            capabilities=data["capabilities"] or [],
+            programs=data["programs"] or [],
             now=timezone.now(),
         )
         obj.pk = saved.pk

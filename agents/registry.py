@@ -10,7 +10,9 @@ from typing import Any
 from django.contrib.auth.models import Group
 from django.db import transaction
 
-from agents.models import Agent, AgentState, ContextContract
+from agents.endpoints import check_capabilities
+from agents.models import Agent, AgentState, ContextContract, ModelEndpoint
+from agents.programs import check_programs
 from context.access import Principal
 from context.digests import check_storable, digest_of
 from context.errors import InvalidInput, NotPermitted
@@ -38,6 +40,9 @@ def save_agent(
     audiences: Sequence[Group] = (),
     contracts: Sequence[ContextContract] = (),
     state: str = AgentState.SANCTIONED,
+    endpoint: ModelEndpoint | None = None,
+    capabilities: Sequence[str] = (),
+    programs: Sequence[str] = (),
     now: datetime,
 ) -> Agent:
     """Register the agent, or give the one of that slug exactly these rights. Bites at its next request."""
@@ -49,12 +54,15 @@ def save_agent(
         if not value.strip():
             raise InvalidInput(f"{field} is empty.", field=field, fix=f"Give the agent a {field}.")
         check_storable(value, field=field)
+    check_capabilities(capabilities)
+    declared = check_programs(list(programs))
     with transaction.atomic():
         found = Agent.objects.select_for_update().filter(slug=slug).first()
         before = digest_of(describe(found)) if found else None
         agent = found or Agent(slug=slug, created_at=now)
         agent.name, agent.purpose, agent.owner = name, purpose, owner
         agent.clearance, agent.state = clearance, state
+        agent.endpoint, agent.capabilities, agent.programs = endpoint, sorted(set(capabilities)), declared
         agent.full_clean(exclude=["owner"])
         agent.save()
         agent.domains.set(domains)
@@ -111,6 +119,9 @@ def describe(agent: Agent) -> dict[str, Any]:
         "domains": sorted(agent.domains.values_list("slug", flat=True)),
         "audiences": sorted(agent.audiences.values_list("name", flat=True)),
         "contracts": sorted(agent.contracts.values_list("slug", flat=True)),
+        "endpoint": agent.endpoint.slug if agent.endpoint is not None else None,
+        "capabilities": sorted(agent.capabilities),
+        "programs": sorted(agent.programs),
         "state": agent.state,
     }
 

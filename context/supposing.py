@@ -1,7 +1,7 @@
 """What requirements would find if some texts were published, changed or retired; must not write or know a proposal.
 
 It works on what was found for a reader (`context.availability.find`): the supposed texts take the place of those in
-force, and are judged by the same rules. Texts that a requirement reaches by following relations are replaced, not added.
+force, and are judged by the same rules. What a requirement reaches by following relations is replaced, never added.
 """
 
 from __future__ import annotations
@@ -128,6 +128,15 @@ def _candidate(each: Supposed, before: Candidate | None, ordinal: int, at: datet
     )
 
 
+def _in_force(item: str) -> str:
+    return f"""EXISTS (
+    SELECT FROM context_contextversion version WHERE version.item_id = {item}.id
+    AND version.published_at <= moment.at AND version.valid_from <= moment.at
+    AND (version.valid_to IS NULL OR version.valid_to > moment.at)
+    AND (version.superseded_at IS NULL OR version.superseded_at > moment.at)
+)"""
+
+
 _CONFLICTS = f"""
 SELECT source.key, target.key FROM context_relation relation
 JOIN context_contextitem source ON source.id = relation.source_id
@@ -135,18 +144,12 @@ JOIN context_contextitem target ON target.id = relation.target_id
 CROSS JOIN (SELECT %(at)s::timestamptz AS at) moment
 WHERE relation.type = 'conflicts_with' AND (source.key = ANY (%(keys)s::text[]) OR target.key = ANY (%(keys)s::text[]))
 AND {visible("source")} AND {visible("target")}
-AND (source.key = ANY (%(supposed)s::text[]) OR EXISTS (
-    SELECT FROM context_contextversion version WHERE version.item_id = source.id
-    AND version.published_at <= moment.at AND version.valid_from <= moment.at
-    AND (version.valid_to IS NULL OR version.valid_to > moment.at)
-    AND (version.superseded_at IS NULL OR version.superseded_at > moment.at)
-))
-AND (target.key = ANY (%(supposed)s::text[]) OR EXISTS (
-    SELECT FROM context_contextversion version WHERE version.item_id = target.id
-    AND version.published_at <= moment.at AND version.valid_from <= moment.at
-    AND (version.valid_to IS NULL OR version.valid_to > moment.at)
-    AND (version.superseded_at IS NULL OR version.superseded_at > moment.at)
-))
+AND (source.key = ANY (%(supposed)s::text[]) OR {_in_force("source")})
+AND (target.key = ANY (%(supposed)s::text[]) OR {_in_force("target")})
+"""
+_STAYING = f"""
+SELECT item.key FROM context_contextitem item CROSS JOIN (SELECT %(at)s::timestamptz AS at) moment
+WHERE item.key = ANY (%(keys)s::text[]) AND {_in_force("item")}
 """
 
 
@@ -159,16 +162,9 @@ def _with_conflicts(
 ) -> dict[int, list[Candidate]]:
     """Who would conflict with whom: what supposed texts say in place of what they said, and what others say of them."""
     keys = {candidate.key for listed in found.values() for candidate in listed}
-    in_force = {
-        key
-        for key, each in readable.items()
-        if not each.retired
-        and (each.valid_from is None or each.valid_from <= at)
-        and (each.valid_to is None or each.valid_to > at)
-    }
-    stated = rows(
-        _CONFLICTS, {**reader(principal), "at": at, "keys": sorted(keys | set(supposed)), "supposed": sorted(supposed)}
-    )
+    in_force = _would_be_in_force(readable, at)
+    asked = {"at": at, "keys": sorted(keys | set(supposed)), "supposed": sorted(supposed)}
+    stated = rows(_CONFLICTS, {**reader(principal), **asked})
     pairs = {(source, target) for source, target in stated if source not in supposed}
     pairs |= {(key, target) for key in in_force for target in readable[key].conflicts if target in keys}
     conflicting = {key for pair in pairs if all(key not in supposed or key in in_force for key in pair) for key in pair}
@@ -178,4 +174,15 @@ def _with_conflicts(
             for candidate in listed
         ]
         for ordinal, listed in found.items()
+    }
+
+
+def _would_be_in_force(readable: Mapping[str, Supposed], at: datetime) -> set[str]:
+    """The supposed items of which a text is in force: the supposed one, or until that begins the one of now."""
+    later = [key for key, each in readable.items() if not each.retired and each.valid_from and each.valid_from > at]
+    staying = {key for (key,) in rows(_STAYING, {"at": at, "keys": later})} if later else set()
+    return staying | {
+        key
+        for key, each in readable.items()
+        if key not in later and not each.retired and (each.valid_to is None or each.valid_to > at)
     }

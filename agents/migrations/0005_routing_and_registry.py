@@ -398,9 +398,6 @@ class Migration(migrations.Migration):
                     "kind",
                     models.CharField(
                         choices=[
-                            ("unknown_key", "A key that nobody issued"),
-                            ("ended_key", "A key that was revoked or has expired"),
-                            ("suspended_agent", "A key of an agent that is not sanctioned"),
                             ("user_agent", "A program that no agent declares"),
                             ("mcp_client", "An MCP client that no agent declares"),
                         ],
@@ -591,7 +588,7 @@ class Migration(migrations.Migration):
             model_name="unsanctioneduse",
             constraint=models.CheckConstraint(
                 condition=models.Q(
-                    ("kind__in", ["unknown_key", "ended_key", "suspended_agent", "user_agent", "mcp_client"])
+                    ("kind__in", ["user_agent", "mcp_client"])
                 ),
                 name="use_kind_is_known",
             ),

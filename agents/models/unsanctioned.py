@@ -1,4 +1,4 @@
-"""Uses that nobody sanctioned, counted and bounded, with no secret in them; must not judge a request."""
+"""Programs that use agents' keys without any agent declaring them, counted and bounded; must not judge a request."""
 
 from __future__ import annotations
 
@@ -7,9 +7,6 @@ from django.db.models import Q
 
 
 class UseKind(models.TextChoices):
-    UNKNOWN_KEY = "unknown_key", "A key that nobody issued"
-    ENDED_KEY = "ended_key", "A key that was revoked or has expired"
-    SUSPENDED_AGENT = "suspended_agent", "A key of an agent that is not sanctioned"
     USER_AGENT = "user_agent", "A program that no agent declares"
     MCP_CLIENT = "mcp_client", "An MCP client that no agent declares"
 
@@ -21,9 +18,9 @@ class UseState(models.TextChoices):
 
 
 class UnsanctionedUse(models.Model):
-    """One thing that was used without anybody having sanctioned it: its name, never a secret, and how often.
+    """A program that no agent declares: its name, whose key it last presented, and in how many minutes it was seen.
 
-    For keys the name is their prefix. Where there are too many of a kind, the rest are counted under an empty name.
+    Where there are too many of a kind, the rest are counted under an empty name.
     """
 
     kind = models.CharField(max_length=16, choices=UseKind.choices)

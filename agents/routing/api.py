@@ -151,7 +151,7 @@ class DecisionView(ApiView):
     agent_scope = Scope.RUNS_WRITE
 
     @extend_schema(operation_id="read_decision", summary="Read a decision", responses=answers(DecisionSerializer))
-    def get(self, request: Request, decision_id: int) -> HttpResponse:
+    def get(self, request: Request, decision_id: str) -> HttpResponse:
         decision = _decision(self.principal, decision_id)
         return json_response(decision_as_json(decision, shown_decision(decision, self.principal, _agent(request))))
 
@@ -170,7 +170,7 @@ class ReplayView(ApiView):
         request=None,
         responses=answers(ReplaySerializer),
     )
-    def post(self, request: Request, decision_id: int) -> HttpResponse:
+    def post(self, request: Request, decision_id: str) -> HttpResponse:
         again = replay(_decision(self.principal, decision_id))
         return json_response(
             {
@@ -224,11 +224,11 @@ class RuleSetView(ApiView):
         return self.cacheable(rule_set_as_json(found, whole=True))
 
 
-def _decision(principal: Principal, decision_id: int) -> Decision:
+def _decision(principal: Principal, decision_id: str) -> Decision:
     found = (
         Decision.objects.visible_to(principal)
         .select_related("rule_set_version__rule_set")
-        .filter(pk=min(decision_id, 2**63 - 1))
+        .filter(pk=min(int(decision_id), 2**63 - 1))
         .first()
     )
     if found is None:

@@ -21,8 +21,8 @@ from agents.routing.record import RECORD
 from agents.routing.rule_sets import compiled, decider_of
 from context.access import Principal
 from context.availability import find, judge
-from context.moments import moment_of
 from context.models.domains import ancestors
+from context.moments import moment_of
 from context.row_security import reading_as
 from context.supposing import Supposed, suppose
 from governance.impact import Touched

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from agents.routing.candidates import candidates_of
 from agents.routing.decisions import record_decision
-from agents.routing.impact import flips_of_context, impact_of_change
+from agents.routing.impact import flips_of_context, impact_of_change, supposed_by
 from context.access import principal_for
-from context.availability import resolve
+from context.availability import find, judge, resolve
 from context.requirements import Requirement
 from context.supposing import suppose
 from governance.edits import EditInput
@@ -105,7 +106,8 @@ def test_impact__draft_of_rules__says_what_flips_under_it(world: World) -> None:
         revision("legal/cap", sensitivity="confidential"),
         revision("legal/cap", tags=["fees"]),
         revision("legal/cap", relations=[{"type": "conflicts_with", "key": "legal/terms"}]),
-        revision("legal/terms", relations=[]),
+        revision("legal/terms", tags=["fees"]),
+        revision("legal/other", relations=[]),
         revision("legal/terms", valid_from=LATER),
         EditInput(operation="retire", key="legal/cap"),
         creation("legal/new", tags=["fees"]),
@@ -122,10 +124,6 @@ def test_suppose__any_edit__finds_what_is_found_once_it_is_published(world: Worl
         Requirement(name="fees", tag="fees", minimum=2, max_age_days=30),
         Requirement(name="policies", kind="policy", domain="legal", minimum=3),
     ]
-    from agents.routing.candidates import candidates_of  # noqa: PLC0415
-    from agents.routing.impact import supposed_by  # noqa: PLC0415
-    from context.availability import find, judge  # noqa: PLC0415
-
     reader = candidates_of(["first"], load=False, budget=False)["first"].principal
     supposed = supposed_by(propose(world.cast, edit))
     at, found = find(principal=reader, requirements=requirements)
