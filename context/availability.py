@@ -12,6 +12,7 @@ from typing import Literal
 
 from context.access import Principal
 from context.candidates import Candidate, selection, statement_by_key
+from context.neighbourhood import reach
 from context.requirements import Gap, GapCode, Requirement
 from context.statements import rows
 from context.visibility import reader
@@ -66,7 +67,8 @@ def resolve(
 ) -> Availability:
     """Resolve the requirements at the database's present, or at `as_of` (what was known, true and permitted then).
 
-    One statement for those by key, one for the rest where there are any, one for owners' names where there are gaps.
+    One statement for those by key, one for the rest where there are any, one for each step of relations that are
+    followed, one for owners' names where there are gaps.
     """
     at, found = find(principal=principal, requirements=requirements, as_of=as_of)
     return judge(at=at, requirements=requirements, found=found)
@@ -93,6 +95,8 @@ def find(
         statement, values = selection(selecting, as_of=as_of is not None)
         for candidate in map(Candidate._make, rows(statement, {**parameters, **values, "at": at})):
             found[candidate.ordinal].append(candidate)
+    if any(each.follow for each in requirements):
+        reach(requirements=requirements, found=found, parameters=parameters, at=at, as_of=as_of is not None)
     return at, found
 
 
@@ -111,8 +115,10 @@ def judge(
                 good.append(_chosen(candidate, requirement))
             else:
                 bad.append((candidate, code))
-        if len(good) < requirement.minimum:
-            unmet.append((requirement, bad))
+        # What a text that is required leads to is required with it, as far as there is anything of it.
+        reached = [(candidate, code) for candidate, code in bad if candidate.distance and code != "missing"]
+        if len(good) < requirement.minimum or (reached and requirement.required):
+            unmet.append((requirement, reached or bad))
         chosen += good[: requirement.at_most]
         passed_over += [
             PassedOver(requirement=requirement, key=each.key, code="at_most", version=each)

@@ -37,6 +37,8 @@ class Candidate(NamedTuple):
     published_at: datetime
     valid_to: datetime | None
     superseded_at: datetime | None
+    # Steps of relations away from an item that the requirement itself names.
+    distance: int = 0
 
 
 _IN_FORCE = """version.published_at <= moment.at AND version.valid_from <= moment.at
@@ -58,7 +60,7 @@ _COLUMNS = """moment.at, {ordinal}, item.id, item.key,
         AND (version.superseded_at IS NULL OR version.superseded_at > moment.at) {permitted}
     ) END,
     version.id, version.number, version.digest, version.title, version.published_at, version.valid_to,
-    version.superseded_at"""
+    version.superseded_at, {distance}"""
 
 _VERSION = f"""LEFT JOIN LATERAL (
     SELECT version.* FROM context_contextversion version
@@ -91,9 +93,10 @@ _VERIFIED_UNTIL_THEN = """CASE WHEN item.verified_at <= moment.at THEN item.veri
         ELSE version.published_at + (version.metadata ->> 'review_interval_days')::int * interval '1 day' END"""
 
 
-def _columns(*, ordinal: str, as_of: bool) -> str:
+def _columns(*, ordinal: str, as_of: bool, distance: str = "0") -> str:
     return _COLUMNS.format(
         ordinal=ordinal,
+        distance=distance,
         verified_at="CASE WHEN item.verified_at <= moment.at THEN item.verified_at END",
         verified_until=_VERIFIED_UNTIL_THEN if as_of else "item.verified_until",
         conflicting=_CONFLICTING_THEN if as_of else _CONFLICTING_NOW,
@@ -157,3 +160,32 @@ ORDER BY version.id IS NULL, item.key LIMIT %(most_{place})s::int
 )""")
     union = "UNION ALL".join(parts)
     return f"WITH moment AS (SELECT coalesce(%(at)s::timestamptz, statement_timestamp()) AS at)\n{union}"
+
+
+@lru_cache(maxsize=2)
+def statement_of_reached(*, as_of: bool) -> str:
+    """What texts lead to by the relations that they state, one step further; what is hidden is not there.
+
+    Takes at, `reader(…)`, ordinals and versions (pairs: for which requirement which text is left), follow (types by
+    ordinal, as JSON), distance, and most (items looked at for each requirement).
+    """
+    return f"""
+WITH moment AS (SELECT %(at)s::timestamptz AS at),
+next AS (
+    SELECT ordinal, item_id FROM (
+        SELECT ordinal, item.id AS item_id, row_number() OVER (PARTITION BY ordinal ORDER BY item.key) AS place
+        FROM (
+            SELECT DISTINCT left_from.ordinal, relation ->> 'key' AS key
+            FROM unnest(%(ordinals)s::int[], %(versions)s::bigint[]) left_from (ordinal, version_id)
+            JOIN context_contextversion version ON version.id = left_from.version_id
+            CROSS JOIN LATERAL jsonb_array_elements(coalesce(version.metadata -> 'relations', '[]')) relation
+            WHERE (%(follow)s::jsonb -> left_from.ordinal::text) ? (relation ->> 'type')
+        ) named
+        JOIN context_contextitem item ON item.key = named.key AND {visible("item")}
+    ) numbered WHERE place <= %(most)s::int
+)
+SELECT {_columns(ordinal="next.ordinal", as_of=as_of, distance="%(distance)s::int")}
+FROM moment CROSS JOIN next JOIN context_contextitem item ON item.id = next.item_id
+{_VERSION.format(permitted=_permitted(as_of))}
+ORDER BY next.ordinal, item.key
+"""
