@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from itertools import zip_longest
 from typing import Any
+
+from context.material import PassageChange, Weight, changes_of, classify, weigh
 
 # Above this many words on either side a pair of lines is shown as replaced whole: matching is quadratic.
 WORDS_COMPARED = 3000
@@ -28,11 +30,15 @@ class Span:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
-    """One line beside its counterpart; None where a side has no such line."""
+    """One line beside its counterpart; None where a side has no such line.
+
+    `substance` says what changed in substance, on the first line of a passage that did; "" elsewhere.
+    """
 
     old: tuple[Span, ...] | None
     new: tuple[Span, ...] | None
     changed: bool
+    substance: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -42,10 +48,29 @@ class TextDiff:
     rows: tuple[Row, ...]
     words_added: int
     words_removed: int
+    old: str = field(default="", repr=False)
+    new: str = field(default="", repr=False)
 
     @property
     def changed(self) -> bool:
         return any(row.changed for row in self.rows)
+
+    @property
+    def passages(self) -> list[PassageChange]:
+        """The passages that differ, those of substance first. Worked out when asked for, and kept."""
+        return changes_of(classify(self.old, self.new)) if self.old != self.new else []
+
+    @property
+    def weight(self) -> Weight:
+        return weigh(self.passages)
+
+    @property
+    def substantive(self) -> int:
+        return self.weight.substantive
+
+    @property
+    def editorial(self) -> int:
+        return self.weight.editorial
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +92,8 @@ def diff_text(old: str, new: str) -> TextDiff:
         rows=rows,
         words_added=sum(_words(row.new) for row in rows),
         words_removed=sum(_words(row.old) for row in rows),
+        old=old,
+        new=new,
     )
 
 

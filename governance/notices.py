@@ -15,6 +15,7 @@ from governance.delegations import delegates_of
 from governance.models import ITEM, ApproverRule, Change, Edit, NotificationKind, Review
 from governance.notifying import notify
 from governance.policies import DemandProgress, StageDemand
+from governance.summaries import weight_of
 
 NAMED_AT_MOST = 3
 
@@ -30,10 +31,17 @@ def tell_submitted(
         people=told,
         kind=NotificationKind.REVIEW_REQUESTED,
         subject=subject,
-        text=f"{change.author.display_name} asks for your decision on “{change.title}”.",
+        text=f"{change.author.display_name} asks for your decision on “{change.title}”{_weight(change)}.",
         url=f"/changes/{change.pk}/",
         now=now,
     )
+
+
+def _weight(change: Change) -> str:
+    """How much of it is substance, where texts are revised: ": 3 substantive, 41 editorial"."""
+    edits = list(change.edits.select_related("kind", "domain", "item__domain", "item__kind", "item__current_version"))
+    weight = weight_of(edits)
+    return f": {weight}" if weight is not None else ""
 
 
 def tell_reviewed(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from context.diffs import count_words, diff_text
+from context.material import Weight
 from context.models import ContextVersion
 from governance.governed import governed, noun_of
 from governance.governed_diffs import record_differences
@@ -28,13 +29,17 @@ _VERBS = {
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class EditFigures:
-    """One edit in figures. `fields` counts those beside the text; words are None where they were not compared."""
+    """One edit in figures. `fields` counts those beside the text; words are None where they were not compared.
+
+    `weight` counts the passages of a revised text that changed in substance, and in form.
+    """
 
     edit: Edit
     base: Payload | None
     fields: int
     words_added: int | None
     words_removed: int | None
+    weight: Weight | None = None
 
     @property
     def title(self) -> str:
@@ -75,6 +80,16 @@ def figures_of(edits: Sequence[Edit], *, compare: bool | None = None) -> list[Ed
     return [_figures(edit, bases.get(edit.pk), compare=compare) for edit in edits]
 
 
+def weight_of(edits: Sequence[Edit]) -> Weight | None:
+    """The passages of all revised texts that change in substance and in form; None where none is compared."""
+    return _weight(figures_of(edits))
+
+
+def _weight(figures: Iterable[EditFigures]) -> Weight | None:
+    weights = [each.weight for each in figures if each.weight is not None]
+    return sum(weights, start=Weight(substantive=0, editorial=0)) if weights else None
+
+
 def summarise(edits: Sequence[Edit]) -> ChangeSummary:
     """The sentence over all edits, with the figures of each. One query."""
     figures = figures_of(edits)
@@ -90,6 +105,8 @@ def summarise(edits: Sequence[Edit]) -> ChangeSummary:
         added, removed = (
             sum(getattr(each, name) or 0 for each in compared) for name in ("words_added", "words_removed")
         )
+        weight = _weight(compared)
+        numbers = [str(weight), *numbers] if weight is not None else numbers
         numbers += [f"{added:,} word{'' if added == 1 else 's'} added"] if added else []
         numbers += [f"{removed:,} removed" if added else f"{removed:,} words removed"] if removed else []
     sentence = f"{doing[0].upper()}{doing[1:]}{': ' if numbers else ''}{', '.join(numbers)}."
@@ -130,7 +147,12 @@ def _figures(edit: Edit, base: Payload | None, *, compare: bool) -> EditFigures:
         return EditFigures(edit=edit, base=base, fields=fields, words_added=None, words_removed=None)
     text = diff_text(str(base.get("body", "")), body)
     return EditFigures(
-        edit=edit, base=base, fields=fields, words_added=text.words_added, words_removed=text.words_removed
+        edit=edit,
+        base=base,
+        fields=fields,
+        words_added=text.words_added,
+        words_removed=text.words_removed,
+        weight=text.weight if text.changed else None,
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 
+from context.material.matching import matches
 from context.material.model import Move
 from context.material.passages import Passage, passage_at
 
@@ -34,13 +35,11 @@ def align(old: Sequence[Passage], new: Sequence[Passage], *, old_text: str, new_
 
     Costs one comparison of fingerprints, and for what is left a look at passages that share uncommon words.
     """
-    partner: dict[int, int] = {}
+    stayed = matches([p.key for p in old], [p.key for p in new])
+    partner = dict(stayed)
     moved: set[int] = set()
-    matcher = SequenceMatcher(None, [p.key for p in old], [p.key for p in new], autojunk=False)
-    for i, j, size in matcher.get_matching_blocks():
-        partner.update((i + n, j + n) for n in range(size))
     _find_moved(old, new, partner, moved)
-    _find_changed(old, new, partner, moved)
+    _find_changed(old, new, partner, moved, stayed)
     joined_new, joined_old = _find_joined(old, new, partner, old_text, new_text)
     pairings: list[tuple[int, int, Pairing]] = []
     for i, j in partner.items():
@@ -79,9 +78,16 @@ def _find_moved(old: Sequence[Passage], new: Sequence[Passage], partner: dict[in
             moved.add(i)
 
 
-def _find_changed(old: Sequence[Passage], new: Sequence[Passage], partner: dict[int, int], moved: set[int]) -> None:
+def _find_changed(
+    old: Sequence[Passage],
+    new: Sequence[Passage],
+    partner: dict[int, int],
+    moved: set[int],
+    stayed: Sequence[tuple[int, int]],
+) -> None:
     """The likeliest pairs among those left, best first; where two are alike, the one in its place."""
-    free_new = [j for j in range(len(new)) if j not in set(partner.values())]
+    held = set(partner.values())
+    free_new = [j for j in range(len(new)) if j not in held]
     holders: dict[str, list[int]] = defaultdict(list)
     for j in free_new:
         for word in set(new[j].key):
@@ -105,12 +111,11 @@ def _find_changed(old: Sequence[Passage], new: Sequence[Passage], partner: dict[
         if at is not None and old[at].role == new[j].role and likeness(old[at], new[j]) >= LEAST_LIKENESS:
             scored.append((-likeness(old[at], new[j]), 0, at, j))
     taken: set[int] = set()
-    order = sorted(partner.items())
     for _, _, i, j in sorted(scored):
         if i not in partner and j not in taken:
             partner[i] = j
             taken.add(j)
-            if _crosses(i, j, order):
+            if _crosses(i, j, stayed):
                 moved.add(i)
 
 
@@ -124,10 +129,10 @@ def _expected(length: int, partner: dict[int, int]) -> list[int]:
     return places
 
 
-def _crosses(i: int, j: int, order: Sequence[tuple[int, int]]) -> bool:
-    """Whether most of the passages that stayed before it now stand behind it, or the other way."""
-    crossing = sum(1 for a, b in order if (a < i) != (b < j))
-    return crossing * 2 > len(order)
+def _crosses(i: int, j: int, stayed: Sequence[tuple[int, int]]) -> bool:
+    """Whether the passage left the place between its neighbours that stayed."""
+    at = bisect_left(stayed, (i, -1))
+    return (at > 0 and stayed[at - 1][1] > j) or (at < len(stayed) and stayed[at][1] < j)
 
 
 def likeness(old: Passage, new: Passage) -> float:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 
 from context.material.aligning import Pairing, align
 from context.material.comparing import compare
+from context.material.keeping import Kept
 from context.material.lexicon import NEGATIONS, SCOPE
 from context.material.model import Aspect, PassageChange, Reason
 from context.material.obligations import markers_in
 from context.material.passages import Passage, normalised, passage_at, passages_of
 from context.quantities import quantities_in
 
-# Pairs of texts whose answer is kept in memory; a text is told by its content.
-TEXTS_KEPT = 512
+# Characters of the texts whose answers are kept in memory; an answer is about three times as large.
+CHARACTERS_KEPT = 4_000_000
+_KEPT: Kept[tuple[PassageChange, ...]] = Kept(characters=CHARACTERS_KEPT)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +39,8 @@ def classify(old: str, new: str, *, terms: Collection[str] = ()) -> list[Passage
     `terms` are the organisation's defined terms, if known: a defined term that gave way to a word that is none is said
     so. The same texts always give the same answer, which is kept by their content.
     """
-    return list(_classified(old, new, frozenset(normalised(term) for term in terms)))
+    known = frozenset(normalised(term) for term in terms)
+    return list(_KEPT.get((old, new, *sorted(known)), lambda: _classified(old, new, known)))
 
 
 def changes_of(changes: Sequence[PassageChange]) -> list[PassageChange]:
@@ -63,7 +65,6 @@ def _whole(text: str) -> Passage:
     return passage_at(text, 0, len(text), first[0].role if first else "text")
 
 
-@lru_cache(maxsize=TEXTS_KEPT)
 def _classified(old: str, new: str, terms: frozenset[str]) -> tuple[PassageChange, ...]:
     pairings = align(passages_of(old), passages_of(new), old_text=old, new_text=new)
     return tuple(_change(pairing, terms) for pairing in pairings)

@@ -6,10 +6,10 @@ from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import TypeVar
 
 from context.material.lexicon import STAMPS
+from context.material.matching import matches
 from context.material.model import Aspect, Place, Reason
 from context.material.passages import Passage
 from context.quantities import Nominal, Quantity, numerals_in
@@ -22,7 +22,6 @@ _KINDS = {
 }  # fmt: skip
 _BOUNDS = {">=": "at least", "<=": "at most", ">": "more than", "<": "less than", "~": "about", "every": "every"}
 _STAMP_WORDS = 25
-FIGURES_MATCHED = 2000
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,20 +146,31 @@ def _heads_title(figure: Nominal, passage: Passage) -> bool:
 def bound_changes(old: Passage, new: Passage) -> list[Reason]:
     """Equal amounts whose bound turned: at least 30 days, at most 30 days."""
     before, after = (_read(numerals_in(p.text).quantities, p) for p in (old, new))
-    if len(before) > FIGURES_MATCHED or len(after) > FIGURES_MATCHED:
-        return []
     found = []
     keys = [_amount(q) for q in before], [_amount(q) for q in after]
-    for i, j, size in SequenceMatcher(None, *keys, autojunk=False).get_matching_blocks():
-        for one, other in zip(before[i : i + size], after[j : j + size], strict=True):
-            bounds = one.comparator, other.comparator
-            if one.comparator != other.comparator and all(bounds) and "~" not in bounds:
-                why = (
-                    f"“{_short(one.text)}” was bounded by “{_BOUNDS[one.comparator]}” and is now by "
-                    f"“{_BOUNDS[other.comparator]}”."
-                )
-                found.append(Reason(aspect="quantity", old=_place(one, old), new=_place(other, new), why=why))
+    for i, j in matches(*keys):
+        one, other = before[i], after[j]
+        bounds = one.comparator, other.comparator
+        if one.comparator != other.comparator and all(bounds) and "~" not in bounds:
+            why = (
+                f"“{_short(one.text)}” was bounded by “{_BOUNDS[one.comparator]}” and is now by "
+                f"“{_BOUNDS[other.comparator]}”."
+            )
+            found.append(Reason(aspect="quantity", old=_place(one, old), new=_place(other, new), why=why))
     return found
+
+
+def figured(passage: Passage) -> frozenset[int]:
+    """Where the words of a passage begin that are part of a quantity, its unit included."""
+    quantities = numerals_in(passage.text).quantities
+    places, k = set(), 0
+    for word in passage.words:
+        at = word.start - passage.start
+        while k < len(quantities) and quantities[k].end <= at:
+            k += 1
+        if k < len(quantities) and quantities[k].start < word.end - passage.start:
+            places.add(word.start)
+    return frozenset(places)
 
 
 def is_stamp(passage: Passage) -> bool:

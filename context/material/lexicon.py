@@ -38,11 +38,14 @@ NEGATIONS = word_set(
 AFTER_EMPTY_DENIAL = word_set("limited limiting limitation prejudice only")
 # Words that say to whom, when or with what exception a rule applies.
 SCOPE = word_set(
+    "exception exceptions provided subject notwithstanding "
     "all any each every only except unless excluding exclusively solely some most both either always never "
     "immediately promptly if until before after during otherwise full-time part-time permanent temporary internal "
     "external"
 )
-EXCEPTIONS = word_set("except unless excluding only solely exclusively if")
+EXCEPTIONS = word_set(
+    "except unless excluding only solely exclusively if exception exceptions provided subject notwithstanding"
+)
 # Two words that turn a statement round, or set it at another strength.
 _OPPOSITES = (
     "and or|all any|all some|before after|above below|include exclude|includes excludes|including excluding|"
@@ -77,6 +80,7 @@ BEFORE_VERB = word_set(
 AFTER_SUBJECT = word_set("will must shall should can could may might cannot would has have had did do and or")
 # They glue a sentence together; swapping them seldom changes what it demands.
 FUNCTION = word_set(
+    "must shall should will would may can could might ought "
     "a an the of in on at to for from by with as and that this these those which who whom whose it its is are was "
     "were be "
     "been being am do does did has have had so such than then there their they them we our ours us you your yours i "

@@ -17,6 +17,8 @@ from context.wordlists import word_set
 
 # How many tokens may lie between two entries of a list of sections.
 _REACH_OF_LIST = 10
+# Passages are asked about several times in a row; longer texts are not worth their memory.
+LONGEST_KEPT = 4_000
 _SUFFIXES = frozenset({"st", "nd", "rd", "th"})
 _EVERY = frozenset({"per", "every", "each"})
 _ARTICLE_UNITS = frozenset({"hour", "day", "week", "month", "year", "fortnight", "decade", "minute"})
@@ -40,9 +42,13 @@ def quantities_in(text: str) -> tuple[Quantity, ...]:
     return numerals_in(text).quantities
 
 
-@lru_cache(maxsize=2048)
 def numerals_in(text: str) -> Numerals:
     """The quantities of `text`, and beside them the figures that only name something."""
+    return _kept(text) if len(text) <= LONGEST_KEPT else _Reader(Tokens(text)).read()
+
+
+@lru_cache(maxsize=1024)
+def _kept(text: str) -> Numerals:
     return _Reader(Tokens(text)).read()
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from config.api.rendering import rendered
+from context.material import LABELS, Aspect, Move
 from context.models import ContextVersion
 
 
@@ -92,7 +93,40 @@ class LineSerializer(serializers.Serializer[Any]):
     new = SpanSerializer(many=True, allow_null=True)
 
 
+class PlaceSerializer(serializers.Serializer[Any]):
+    """A run of a text: the characters from `start` up to `end`."""
+
+    start = serializers.IntegerField(min_value=0)
+    end = serializers.IntegerField(min_value=0)
+    text = serializers.CharField()
+
+
+class ReasonSerializer(serializers.Serializer[Any]):
+    """One difference within a passage, with its evidence on each side; null where that side has none."""
+
+    aspect = serializers.ChoiceField(choices=get_args(Aspect))
+    substantive = serializers.BooleanField()
+    why = serializers.CharField()
+    old = PlaceSerializer(allow_null=True)
+    new = PlaceSerializer(allow_null=True)
+
+
+class PassageChangeSerializer(serializers.Serializer[Any]):
+    """A passage that differs: what its change is called, whether it is one of substance, and why."""
+
+    label = serializers.ChoiceField(choices=LABELS)  # type: ignore[assignment]  # a serializer has a field of that name
+    material = serializers.BooleanField()
+    move = serializers.ChoiceField(choices=get_args(Move))
+    why = serializers.CharField()
+    old = PlaceSerializer(allow_null=True)
+    new = PlaceSerializer(allow_null=True)
+    reasons = ReasonSerializer(many=True)
+
+
 class TextDiffSerializer(serializers.Serializer[Any]):
+    substantive = serializers.IntegerField(min_value=0, help_text="Passages that changed in substance.")
+    editorial = serializers.IntegerField(min_value=0, help_text="Passages that changed in form only.")
+    passages = PassageChangeSerializer(many=True, help_text="The passages that differ, those of substance first.")
     words_added = serializers.IntegerField()
     words_removed = serializers.IntegerField()
     lines = serializers.SerializerMethodField(help_text="The lines that differ, word by word.")

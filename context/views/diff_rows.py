@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from context.diffs import FieldChange, Row, diff_text
+from context.diffs import FieldChange, Row, TextDiff, diff_text
 from context.schema_controls import label_for, resolve
 from context.views.facts import said
 
@@ -73,6 +74,56 @@ def folded(rows: Sequence[Row]) -> list[Block]:
         blocks.append(Block(rows=run, folded=fold))
         start = end
     return blocks
+
+
+def marked(diff: TextDiff) -> list[Row]:
+    """The rows, with what changed in substance said on the first differing line of each passage that did."""
+    reasons = _reasons_of(diff)
+    said_old, said_new = _said_by_line(diff, "old", reasons), _said_by_line(diff, "new", reasons)
+    rows: list[Row] = []
+    i = j = 0
+    for row in diff.rows:
+        here = [
+            reason for lines, n, side in ((said_new, j, row.new), (said_old, i, row.old)) if side for reason in lines[n]
+        ]
+        i, j = i + (row.old is not None), j + (row.new is not None)
+        if row.changed and here:
+            waiting = [reason for reason in here if not reason.taken]
+            for reason in here:
+                reason.taken = True
+            row = replace(row, substance=" ".join(dict.fromkeys(reason.why for reason in waiting)))
+        rows.append(row)
+    return rows
+
+
+@dataclass(slots=True)
+class _Said:
+    why: str
+    taken: bool = False
+
+
+def _said_by_line(diff: TextDiff, side: str, reasons: Sequence[_Said | None]) -> list[list[_Said]]:
+    """For each line of one side, the reasons of the substantive passages that touch it."""
+    ends: list[int] = []
+    at = 0
+    for line in getattr(diff, side).splitlines(keepends=True):
+        at += len(line)
+        ends.append(at)
+    lines: list[list[_Said]] = [[] for _ in range(len(ends) + 1)]
+    for change, reason in zip(diff.passages, reasons, strict=True):
+        place = getattr(change, side)
+        if reason is None or place is None:
+            continue
+        for n in range(bisect_right(ends, place.start), bisect_right(ends, place.end - 1) + 1):
+            lines[n].append(reason)
+    return lines
+
+
+def _reasons_of(diff: TextDiff) -> list[_Said | None]:
+    return [
+        _Said(" ".join(each.why for each in change.reasons if each.substantive)) if change.material else None
+        for change in diff.passages
+    ]
 
 
 def named_changes(changes: Iterable[FieldChange], schema: Mapping[str, Any]) -> list[NamedChange]:

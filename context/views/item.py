@@ -20,10 +20,11 @@ from context.restricted_reads import of_version, record_restricted
 from context.schema_controls import schema_of
 from context.states import with_state
 from context.term_links import DefinedTerm, link_terms
-from context.views.diff_rows import folded, named_changes
+from context.views.diff_rows import folded, marked, named_changes
 from context.views.facts import facts_of
 from context.views.pages import PageRequest, page
 from context.views.panels import panels
+from context.views.substance import substance_of
 
 DEFINITION_SHOWN = 220
 
@@ -77,7 +78,8 @@ def diff(request: PageRequest, domain: str, slug: str) -> HttpResponse:
         "new": compared.new,
         "versions": versions,
         "text": compared.body,
-        "blocks": folded(compared.body.rows),
+        "blocks": folded(marked(compared.body)),
+        "substance": substance_of(compared.body),
         "fields": named_changes(compared.fields, schema_of(subject.kind)),
     }
     response = render(request, "context/diff.html", context)

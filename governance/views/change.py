@@ -15,10 +15,11 @@ from context.diffs import diff_fields, diff_text
 from context.errors import NotFound
 from context.markdown import render as render_markdown
 from context.schema_controls import schema_of
-from context.views.diff_rows import folded, named_changes
+from context.views.diff_rows import folded, marked, named_changes
 from context.views.facts import facts_of
 from context.views.item import item_href
 from context.views.pages import PageRequest, page
+from context.views.substance import substance_of
 from governance import reviews
 from governance.change_state import get_change, record_change_read
 from governance.emergencies import EMERGENCY_ROLES, ratification_progress
@@ -136,7 +137,8 @@ def _detail(figures: EditFigures, known: set[str]) -> dict[str, Any]:
     return {
         "fields": named_changes(diff_fields(old, new), schema),
         "text": text,
-        "blocks": folded(text.rows) if text.changed else [],
+        "blocks": folded(marked(text)) if text.changed else [],
+        "substance": substance_of(text),
     }
 
 
