@@ -9,11 +9,15 @@ from dataclasses import dataclass
 
 from context.claims.claim import Claim
 from context.claims.conflicts import clash_of
+from context.claims.grammar import STOP
 from context.claims.reading import Read, read
 from context.claims.substitution import FEWEST_SHARED, only_difference, original
 from context.claims.tokens import Token
+from context.wordlists import word_set
 
 MOST_PAIRS = 20_000  # of sentences compared word by word
+FEWEST_TELLING = 3  # words of meaning in a sentence that is compared with one of another item
+_POINTING = word_set("this that these those it they he she here there such both so then")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -70,6 +74,8 @@ def _by_sentence(a: str, b: str, one_situation: bool) -> Contradiction | None:
                 return None
             if one.sentence.row or other.sentence.row:
                 continue
+            if not one_situation and not (_stands_alone(one.tokens) and _stands_alone(other.tokens)):
+                continue
             difference = only_difference(one.tokens, other.tokens, one_situation=one_situation)
             if difference is not None:
                 return Contradiction(
@@ -110,6 +116,13 @@ _SENTENCES = {
     "opposite": "The two say the same but for one word and its opposite: {a} against {b}.",
     "class": "The two say the same of one thing, but one has {a} and the other {b}.",
 }
+
+
+def _stands_alone(tokens: tuple[Token, ...]) -> bool:
+    """Whether a sentence says by itself what it is about: enough words, and none that points to what came before."""
+    words = [token for token in tokens if token.quantity is None and not token.is_mark]
+    telling = {token.stem for token in words if token.lower not in STOP and len(token.lower) > 1}
+    return len(telling) >= FEWEST_TELLING and bool(words) and words[0].lower not in _POINTING
 
 
 def _plain(tokens: tuple[Token, ...]) -> list[str]:
