@@ -108,7 +108,7 @@ def _prose(passage: PassageText) -> str:
 
 
 def conflicts_in_claims(*, at: datetime, item_ids: Sequence[int] | None = None) -> Iterator[Conflict]:
-    """Of the claims that items in force declare, those of one subject, measure, scope and role that cannot both hold."""
+    """Of the claims that items in force declare, those of one subject, measure, scope and role that clash."""
     versions = ContextVersion.objects.in_force(at).filter(item__retired_at__isnull=True).exclude(claims=[])
     declared: dict[tuple[object, ...], list[tuple[ContextVersion, Claim]]] = defaultdict(list)
     for version in versions.select_related("item").order_by("item__key"):
@@ -140,7 +140,7 @@ def _declared_side(version: ContextVersion, claim: Claim) -> Side:
     """Shows the paragraph of the text that says it; where none does, the claim as it is declared."""
     place = place_in(claim, version.body)
     if place is None:
-        text = f"{_words(version.claims, claim)}"
+        text = _words(version.claims, claim)
         start, end, focus = 0, len(text), (0, len(text))
     else:
         first, after = _paragraph(version.body, place[0], place[1])
