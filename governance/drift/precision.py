@@ -12,6 +12,7 @@ from math import sqrt
 
 from django.db.models import Count, Q
 
+from context.access import Principal
 from governance.models import Finding, FindingState, Judgement
 
 CONFIDENCE_Z = 1.96  # 95 %
@@ -40,6 +41,18 @@ class DetectorRecord:
     def interval(self) -> tuple[float, float] | None:
         return wilson(self.right, self.judged) if self.judged else None
 
+    @property
+    def precision_percent(self) -> int:
+        return round(100 * (self.precision or 0))
+
+    @property
+    def low_percent(self) -> int:
+        return round(100 * (self.interval or (0, 0))[0])
+
+    @property
+    def high_percent(self) -> int:
+        return round(100 * (self.interval or (0, 0))[1])
+
 
 def wilson(right: int, judged: int) -> tuple[float, float]:
     """The 95 % interval of a share, which stays within 0 and 1 however few were judged."""
@@ -49,10 +62,11 @@ def wilson(right: int, judged: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def records() -> Mapping[str, DetectorRecord]:
-    """Of every detector that ever found something. Two queries."""
+def records(*, principal: Principal) -> Mapping[str, DetectorRecord]:
+    """Of every detector that ever found something, over the findings that the reader may see. Two queries."""
+    visible = Finding.objects.visible_to(principal)
     counts = (
-        Finding.objects.order_by()
+        visible.order_by()
         .values("detector")
         .annotate(
             opened=Count("pk"),
@@ -62,7 +76,8 @@ def records() -> Mapping[str, DetectorRecord]:
         )
     )
     last = (
-        Judgement.objects.order_by("finding_id", "evidence_digest", "-id")
+        Judgement.objects.filter(finding__in=visible.order_by().values("pk"))
+        .order_by("finding_id", "evidence_digest", "-id")
         .distinct("finding_id", "evidence_digest")
         .values_list("finding__detector", "right")
     )
