@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, transaction
-from django.utils import timezone
 
-from agents.authentication import AuthenticatedAgent, authenticate
-from agents.contracts import Terms
-from agents.keys import issue_key
-from agents.models import Agent, Budget, ContractVersion, Run, RunLease, RunState, RunStep, Scope
-from agents.registry import save_agent, set_state
+from agents.models import Budget, Run, RunLease, RunState, RunStep
+from agents.registry import set_state
 from agents.runs.finishing import cancel_run, complete_run, fail_run, hand_off
 from agents.runs.leases import LeaseLost, claim_run, heartbeat, take_back_expired
 from agents.runs.moving import RunHasEnded
@@ -25,70 +20,8 @@ from agents.runs.trying_again import LONGEST_WAIT, wait_before
 from context.access import principal_for
 from context.errors import InvalidInput, NotFound, NotPermitted
 from governance.models import AuditEvent
-from tests.agents.conftest import agreed
 from tests.cast import Cast
-
-NOW = timezone.now()
-LATER = NOW + timedelta(seconds=61)
-OUTPUT_SCHEMA = {
-    "type": "object",
-    "required": ["score"],
-    "properties": {"score": {"type": "integer", "maximum": 10}},
-}
-
-
-@dataclass(frozen=True)
-class Runner:
-    agent: Agent
-    known: AuthenticatedAgent
-    terms: ContractVersion
-
-
-def runner(cast: Cast, slug: str = "scorer") -> Runner:
-    terms = agreed(
-        cast,
-        slug=f"{slug}-contract",
-        payload={
-            "name": f"What {slug} needs",
-            "owner": cast.owner.username,
-            "domain": "legal",
-            **Terms(requirements=[], token_budget=1_000, output_schema=OUTPUT_SCHEMA).as_json(),
-        },
-        now=NOW,
-    ).current_version
-    assert terms is not None
-    agent = save_agent(
-        actor=cast.admin,
-        slug=slug,
-        name=slug.title(),
-        purpose="Scores",
-        owner=cast.owner,
-        clearance=1,
-        domains=[cast.legal],
-        contracts=[terms.contract],
-        now=NOW,
-    )
-    issued = issue_key(actor=cast.admin, agent=agent, name="it", scopes=[Scope.RUNS_WRITE], now=NOW)
-    return Runner(agent=agent, known=authenticate(f"Bearer {issued.bearer}"), terms=terms)
-
-
-@pytest.fixture
-def scorer(cast: Cast) -> Runner:
-    return runner(cast)
-
-
-def started(cast: Cast, by: Runner, *, fallbacks: list[dict[str, str]] | None = None, **order: Any) -> Run:
-    return open_run(
-        actor=principal_for(cast.owner),
-        order=RunOrder(task_type="score", task={"clause": "We pay in 90 days."}, **order),
-        assignment=Assignment(agent=by.agent, contract_version=by.terms, fallbacks=fallbacks or []),
-        now=NOW,
-    )
-
-
-def events(run: Run) -> list[str]:
-    found = AuditEvent.objects.filter(subject_type="run", subject_id=str(run.pk)).order_by("sequence")
-    return [event.action.removeprefix("agents.run.") for event in found]
+from tests.runs.conftest import LATER, NOW, Runner, claimed, events, runner, started
 
 
 def test_claim__a_run_that_waits__is_handed_out_once_with_a_token(cast: Cast, scorer: Runner) -> None:
@@ -109,7 +42,7 @@ def test_claim__a_run_of_another_agent__is_not_handed_out(cast: Cast, scorer: Ru
 
 def test_complete__output_that_keeps_the_schema__ends_the_run_and_may_be_sent_twice(cast: Cast, scorer: Runner) -> None:
     run = started(cast, scorer)
-    token = _claim(scorer, NOW)
+    token = claimed(scorer, NOW)
     for _ in range(2):
         done = complete_run(agent=scorer.known, run_id=run.pk, token=token, output={"score": 7}, now=NOW)
         assert (done.state, done.output) == (RunState.SUCCEEDED, {"score": 7})
@@ -122,25 +55,25 @@ def test_complete__output_that_breaks_the_schema__goes_back_once_and_then_to_a_p
     cast: Cast, scorer: Runner
 ) -> None:
     run = started(cast, scorer)
-    first = complete_run(agent=scorer.known, run_id=run.pk, token=_claim(scorer, NOW), output={"score": 11}, now=NOW)
+    first = complete_run(agent=scorer.known, run_id=run.pk, token=claimed(scorer, NOW), output={"score": 11}, now=NOW)
     assert first.state == RunState.QUEUED
     assert first.reasons[0]["check"] == "output_schema"
     assert "score" in first.reasons[0]["place"]
-    second = complete_run(agent=scorer.known, run_id=run.pk, token=_claim(scorer, NOW), output={"score": 12}, now=NOW)
+    second = complete_run(agent=scorer.known, run_id=run.pk, token=claimed(scorer, NOW), output={"score": 12}, now=NOW)
     assert second.state == RunState.IN_REVIEW
     assert events(run) == ["started", "claimed", "sent_back", "claimed", "sent_to_review"]
 
 
 def test_lease__not_heard_of_in_time__the_run_returns_and_the_old_token_is_refused(cast: Cast, scorer: Runner) -> None:
     run = started(cast, scorer)
-    old = _claim(scorer, NOW)
+    old = claimed(scorer, NOW)
     with pytest.raises(LeaseLost):
         report_step(agent=scorer.known, run_id=run.pk, token=old, report=_report("a"), now=LATER)
     assert take_back_expired(now=LATER) == 1
     assert take_back_expired(now=LATER) == 0
     run.refresh_from_db()
     assert run.state == RunState.QUEUED
-    new = _claim(scorer, run.not_before)
+    new = claimed(scorer, run.not_before)
     for token in (old, "x" * 43, "", "\x00", new + "x"):
         with pytest.raises(LeaseLost):
             complete_run(agent=scorer.known, run_id=run.pk, token=token, output={"score": 1}, now=run.not_before)
@@ -150,7 +83,7 @@ def test_lease__not_heard_of_in_time__the_run_returns_and_the_old_token_is_refus
 
 def test_heartbeat__in_time__keeps_the_lease(cast: Cast, scorer: Runner) -> None:
     run = started(cast, scorer)
-    token = _claim(scorer, NOW)
+    token = claimed(scorer, NOW)
     heartbeat(agent=scorer.known, run_id=run.pk, token=token, now=NOW + timedelta(seconds=50))
     assert take_back_expired(now=LATER) == 0
     complete_run(agent=scorer.known, run_id=run.pk, token=token, output={"score": 1}, now=LATER)
@@ -158,7 +91,7 @@ def test_heartbeat__in_time__keeps_the_lease(cast: Cast, scorer: Runner) -> None
 
 def test_step__reported_twice__is_recorded_once_and_its_use_is_counted_once(cast: Cast, scorer: Runner) -> None:
     run = started(cast, scorer)
-    token = _claim(scorer, NOW)
+    token = claimed(scorer, NOW)
     for expected in (True, False):
         _, new = report_step(agent=scorer.known, run_id=run.pk, token=token, report=_report("a"), now=NOW)
         assert new is expected
@@ -171,7 +104,7 @@ def test_step__reported_twice__is_recorded_once_and_its_use_is_counted_once(cast
 
 def test_step__started_and_then_done__is_one_step(cast: Cast, scorer: Runner) -> None:
     run = started(cast, scorer)
-    token = _claim(scorer, NOW)
+    token = claimed(scorer, NOW)
     begin = StepReport(key="mail", operation="execute_tool", name="send_mail", state="started", input={"to": "x"})
     report_step(agent=scorer.known, run_id=run.pk, token=token, report=begin, now=NOW)
     end = StepReport(key="mail", operation="execute_tool", name="send_mail", output={"sent": True})
@@ -184,7 +117,7 @@ def test_step__started_and_then_done__is_one_step(cast: Cast, scorer: Runner) ->
 
 def test_step__run_resumed_by_another_lease__finds_what_was_done(cast: Cast, scorer: Runner) -> None:
     run = started(cast, scorer)
-    report_step(agent=scorer.known, run_id=run.pk, token=_claim(scorer, NOW), report=_report("a"), now=NOW)
+    report_step(agent=scorer.known, run_id=run.pk, token=claimed(scorer, NOW), report=_report("a"), now=NOW)
     take_back_expired(now=LATER)
     run.refresh_from_db()
     claim = claim_run(agent=scorer.known, now=run.not_before)
@@ -196,7 +129,7 @@ def test_step__run_resumed_by_another_lease__finds_what_was_done(cast: Cast, sco
 
 def test_budget__of_the_run_spent__stops_it_and_a_person_is_asked(cast: Cast, scorer: Runner) -> None:
     run = started(cast, scorer, token_budget=20)
-    token = _claim(scorer, NOW)
+    token = claimed(scorer, NOW)
     report_step(agent=scorer.known, run_id=run.pk, token=token, report=_report("a"), now=NOW)
     report_step(agent=scorer.known, run_id=run.pk, token=token, report=_report("b"), now=NOW)
     run.refresh_from_db()
@@ -230,7 +163,7 @@ def test_fail__again_and_again__falls_back_down_the_route_and_ends_at_a_person(c
         fail_run(
             agent=by.known,
             run_id=run.pk,
-            token=_claim(by, moment),
+            token=claimed(by, moment),
             cause="model_down",
             detail="The endpoint answered 503.",
             retryable=True,
@@ -247,7 +180,7 @@ def test_fail__not_retryable__is_not_tried_again_by_the_same_agent(cast: Cast, s
     fail_run(
         agent=scorer.known,
         run_id=run.pk,
-        token=_claim(scorer, NOW),
+        token=claimed(scorer, NOW),
         cause="unreadable",
         detail="The PDF is encrypted.",
         retryable=False,
@@ -262,7 +195,7 @@ def test_fallback__agent_suspended_meanwhile__is_passed_over(cast: Cast, scorer:
     run = started(cast, scorer, fallbacks=[{"agent": "other", "contract": "other-contract"}])
     set_state(actor=cast.admin, agent=other.agent, state="suspended", reason="It lied", now=NOW)
     fail_run(
-        agent=scorer.known, run_id=run.pk, token=_claim(scorer, NOW), cause="x", detail="y", retryable=False, now=NOW
+        agent=scorer.known, run_id=run.pk, token=claimed(scorer, NOW), cause="x", detail="y", retryable=False, now=NOW
     )
     run.refresh_from_db()
     assert run.state == RunState.WAITS_FOR_PERSON
@@ -276,7 +209,7 @@ def test_hand_off__to_an_agent_with_the_contract__keeps_the_snapshot_and_passes_
     handed = hand_off(
         agent=scorer.known,
         run_id=run.pk,
-        token=_claim(scorer, NOW),
+        token=claimed(scorer, NOW),
         to="other",
         contract="other-contract",
         reason="Clauses are extracted",
@@ -293,7 +226,7 @@ def test_hand_off__to_a_suspended_agent_or_one_without_the_contract__reads_the_s
     other = runner(cast, "other")
     set_state(actor=cast.admin, agent=other.agent, state="suspended", reason="It lied", now=NOW)
     run = started(cast, scorer)
-    token = _claim(scorer, NOW)
+    token = claimed(scorer, NOW)
     said = set()
     for to, contract in (("other", "other-contract"), ("nobody", "other-contract"), ("scorer", "scorer-contract")):
         with pytest.raises(NotFound) as refused:
@@ -313,7 +246,7 @@ def test_hand_off__to_a_suspended_agent_or_one_without_the_contract__reads_the_s
 
 def test_cancel__by_its_requester__ends_it_and_by_an_outsider_it_does_not_exist(cast: Cast, scorer: Runner) -> None:
     run = started(cast, scorer)
-    token = _claim(scorer, NOW)
+    token = claimed(scorer, NOW)
     with pytest.raises(NotFound):
         cancel_run(actor=principal_for(cast.outsider), run_id=run.pk, reason="no", now=NOW)
     with pytest.raises(NotPermitted):
@@ -340,7 +273,7 @@ def test_cancel__by_its_requester__ends_it_and_by_an_outsider_it_does_not_exist(
 )
 def test_database__what_has_ended__is_not_rewritten_by_plain_sql(cast: Cast, scorer: Runner, statement: str) -> None:
     run = started(cast, scorer)
-    token = _claim(scorer, NOW)
+    token = claimed(scorer, NOW)
     report_step(agent=scorer.known, run_id=run.pk, token=token, report=_report("a"), now=NOW)
     complete_run(agent=scorer.known, run_id=run.pk, token=token, output={"score": 1}, now=NOW)
     with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
@@ -381,12 +314,6 @@ def test_wait_before__grows_with_a_spread_and_ends_at_its_limit(cast: Cast, scor
     assert waits == [wait_before(run=run, attempt=attempt).total_seconds() for attempt in range(1, 30)]
     assert all(1.5 * 2**i <= wait < 2.5 * 2**i for i, wait in enumerate(waits[:6]))
     assert max(waits) < LONGEST_WAIT.total_seconds() * 1.25
-
-
-def _claim(by: Runner, now: datetime) -> str:
-    claim = claim_run(agent=by.known, now=now)
-    assert claim is not None
-    return claim.token
 
 
 def _report(key: str, output: Any = "fine") -> StepReport:
