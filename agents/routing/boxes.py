@@ -89,7 +89,8 @@ def space_of(rules: Sequence[Rule]) -> Space:
         for condition in rule.conditions:
             asked.setdefault(condition.fact.name, []).append(condition)
     dimensions, untold = [], []
-    for name in sorted(asked):
+    # The task's type is what a reader asks first.
+    for name in sorted(asked, key=lambda name: (name != "task.type", name)):
         conditions = asked[name]
         fact = conditions[0].fact
         if fact.type == "set" and len(_named(conditions)) > MOST_ELEMENTS_TOLD_APART:

@@ -33,7 +33,7 @@ class Candidate:
 
 
 # What every route may ask of an agent comes along; runs and budgets are counted only for a table that asks.
-_AGENTS = """
+AGENTS = """
 SELECT agent.id, agent.slug, agent.name, agent.state, agent.clearance,
        ARRAY(SELECT group_id FROM agents_agent_audiences WHERE agent_id = agent.id),
        ARRAY(WITH RECURSIVE reach (id) AS (
@@ -69,7 +69,7 @@ WHERE agent.slug = ANY (%(slugs)s::text[])
 def candidates_of(slugs: Sequence[str], *, load: bool, budget: bool) -> dict[str, Candidate]:
     """These agents, by slug; those that do not exist are absent. One statement."""
     found = {}
-    for row in rows(_AGENTS, {"slugs": sorted(set(slugs)), "load": load, "budget": budget}):
+    for row in rows(AGENTS, {"slugs": sorted(set(slugs)), "load": load, "budget": budget}):
         agent_id, slug, name, state, clearance, groups, domains, contracts, capabilities, health = row[:10]
         latency, price_in, price_out, in_hand, left = row[10:]
         values: dict[str, Value] = {

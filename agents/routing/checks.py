@@ -129,6 +129,9 @@ def _hidden_by(
     place: int, box: Box, rules: Sequence[Rule], boxes: Sequence[Box], space: Space
 ) -> tuple[int, ...] | None:
     """The earlier rules that take every case of the box, or None where some case is left."""
+    for earlier in range(place):
+        if decides(rules[earlier], space) and is_within(box, boxes[earlier]):
+            return (earlier,)
     left = [box]
     by = []
     for earlier in range(place):

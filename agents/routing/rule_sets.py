@@ -20,9 +20,11 @@ def rule_set_for(*, principal: Principal, slug: str | None, task_type: str | Non
     """
     found = RuleSet.objects.visible_to(principal).filter(retired_at__isnull=True, current_version__isnull=False)
     if slug is not None:
-        one = found.select_related("current_version").filter(slug=slug).first()
+        # What the rules say was mostly compiled before, and is long.
+        one = found.select_related("current_version").defer("current_version__payload").filter(slug=slug).first()
         if one is None or one.current_version is None:
             raise NotFound("There is no such rule set.", field="rule_set")
+        one.current_version.rule_set = one
         return one.current_version
     listed = list(found.select_related("current_version").order_by("slug"))
     fitting = [each for each in listed if task_type is None or task_type in _types(each)]

@@ -9,7 +9,11 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.utils.module_loading import import_string
 
 # Each: a function of items, clients, seconds and `say` that returns a report.
-BENCHMARKS = {"audit": "agents.benchmarks.audit.run", "bundles": "agents.benchmarks.bundles.run"}
+BENCHMARKS = {
+    "audit": "agents.benchmarks.audit.run",
+    "bundles": "agents.benchmarks.bundles.run",
+    "routing": "agents.benchmarks.routing.run",
+}
 
 
 class Command(BaseCommand):
