@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import transaction
 
+from agents.as_of import rights_begin
 from agents.contract_proposals import edit_of_contract
 from agents.keys import issue_key, revoke_key
 from agents.models import Agent, AgentKey, ContextContract
@@ -72,6 +73,11 @@ def _register(sample: Sample, now: datetime) -> None:
     stated = {said["slug"]: said for said in sample.agents["contracts"]}
     for said in sample.agents["contract_changes"]:
         _agree(said, [stated[slug] for slug in said["contracts"]], now)
+    with rights_begin(now):
+        _register_agents(sample, admin, now)
+
+
+def _register_agents(sample: Sample, admin: User, now: datetime) -> None:
     for said in sample.agents["agents"]:
         save_agent(
             actor=admin,

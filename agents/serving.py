@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 
 import orjson
 
+from agents.as_of import as_it_was
 from agents.authentication import AuthenticatedAgent
 from agents.contracts import terms_of
 from agents.models import ContractVersion, Scope, WhenIncomplete
@@ -140,6 +141,8 @@ def serve_bundle(
     `held` are digests of bundles that the agent says it has.
     """
     agent.require(Scope.BUNDLES_READ)
+    if asked.as_of is not None:
+        agent = as_it_was(agent=agent, contract=asked.contract, at=asked.as_of)
     version, order = order_for(agent=agent, asked=asked)
     if order.query and asked.as_of is None:
         note_question(agent_id=agent.principal.id, contract_version_id=version.pk, text=order.query, now=now)

@@ -18,6 +18,8 @@ class Principal:
 
     `domains` bounds an agent to those domains (None: no bound). `roles` pairs a role with the id of each domain it
     reaches, or None for everywhere. Being a superuser adds nothing: reading is judged by clearance and audience.
+    `then` is the same principal as it was at the past moment that is asked about: what it may read of that moment's
+    texts, it must have been permitted to read then, and be now.
     """
 
     kind: Literal["person", "agent", "system"]
@@ -27,6 +29,7 @@ class Principal:
     groups: frozenset[int] = field(default_factory=frozenset)
     domains: frozenset[int] | None = None
     roles: frozenset[tuple[str, int | None]] = field(default_factory=frozenset)
+    then: Principal | None = None
 
     def has_role(self, role: str, domain_id: int | None = None) -> bool:
         """Whether the role is held everywhere, or in that domain (sub-domains are spelled out in `roles`)."""

@@ -88,16 +88,23 @@ _CONFLICTING_THEN = f"""EXISTS (
         JOIN context_contextitem other ON other.key = relation ->> 'key'
         WHERE relation ->> 'type' = 'conflicts_with' AND {visible("other")} AND {_OTHER_IN_FORCE}
     )"""
-# A later verification overwrites an earlier one; without it, a text counts as verified for its interval.
-_VERIFIED_UNTIL_THEN = """CASE WHEN item.verified_at <= moment.at THEN item.verified_until
-        ELSE version.published_at + (version.metadata ->> 'review_interval_days')::int * interval '1 day' END"""
+# The last verification until then; of what none is noted, a text counts as verified for its interval.
+_VERIFIED_THEN = """(
+        SELECT verification.{column} FROM context_verification verification
+        WHERE verification.item_id = item.id AND verification.verified_at <= moment.at
+        ORDER BY verification.verified_at DESC, verification.id DESC LIMIT 1
+    )"""
+_VERIFIED_UNTIL_THEN = f"""coalesce({_VERIFIED_THEN.format(column="verified_until")},
+        version.published_at + (version.metadata ->> 'review_interval_days')::int * interval '1 day')"""
 
 
 def _columns(*, ordinal: str, as_of: bool, distance: str = "0") -> str:
     return _COLUMNS.format(
         ordinal=ordinal,
         distance=distance,
-        verified_at="CASE WHEN item.verified_at <= moment.at THEN item.verified_at END",
+        verified_at=_VERIFIED_THEN.format(column="verified_at")
+        if as_of
+        else "CASE WHEN item.verified_at <= moment.at THEN item.verified_at END",
         verified_until=_VERIFIED_UNTIL_THEN if as_of else "item.verified_until",
         conflicting=_CONFLICTING_THEN if as_of else _CONFLICTING_NOW,
         permitted=_permitted(as_of),

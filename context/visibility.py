@@ -32,24 +32,30 @@ def visible(item: str) -> str:
 
 
 def was_permitted(item: str, version: str) -> str:
-    """The condition under which the version, as approved with its own metadata, was the reader's to read."""
+    """The condition under which the version, as approved with its own metadata, is the reader's to read, and was so
+    with the rights that the reader had then.
+    """
+    return f"({_permitted(version, 'reader')} AND {_permitted(version, 'then')})"
+
+
+def _permitted(version: str, who: str) -> str:
     return f"""(
     (CASE {version}.metadata ->> 'sensitivity'
-         WHEN 'public' THEN 0 WHEN 'internal' THEN 1 WHEN 'confidential' THEN 2 ELSE 3 END) <= %(reader_clearance)s
-    AND (%(reader_domains)s::bigint[] IS NULL OR EXISTS (
+         WHEN 'public' THEN 0 WHEN 'internal' THEN 1 WHEN 'confidential' THEN 2 ELSE 3 END) <= %({who}_clearance)s
+    AND (%({who}_domains)s::bigint[] IS NULL OR EXISTS (
         SELECT FROM context_domain
-        WHERE slug = {version}.metadata ->> 'domain' AND id = ANY (%(reader_domains)s::bigint[])
+        WHERE slug = {version}.metadata ->> 'domain' AND id = ANY (%({who}_domains)s::bigint[])
     ))
     AND (
-        %(reader_is_system)s
+        %({who}_is_system)s
         OR jsonb_array_length(coalesce({version}.metadata -> 'audiences', '[]')) = 0
         OR EXISTS (
             SELECT FROM auth_group
-            WHERE id = ANY (%(reader_groups)s::bigint[]) AND {version}.metadata -> 'audiences' ? name
+            WHERE id = ANY (%({who}_groups)s::bigint[]) AND {version}.metadata -> 'audiences' ? name
         )
         OR EXISTS (
             SELECT FROM context_user
-            WHERE id = %(reader_person)s::bigint
+            WHERE id = %({who}_person)s::bigint
             AND (username = {version}.metadata ->> 'owner' OR {version}.metadata -> 'stewards' ? username)
         )
     )
@@ -58,10 +64,14 @@ def was_permitted(item: str, version: str) -> str:
 
 def reader(principal: Principal) -> dict[str, Any]:
     """The parameters of the conditions above."""
+    return {**_as("reader", principal), **_as("then", principal.then or principal)}
+
+
+def _as(who: str, principal: Principal) -> dict[str, Any]:
     return {
-        "reader_clearance": principal.clearance,
-        "reader_domains": None if principal.domains is None else sorted(principal.domains),
-        "reader_groups": sorted(principal.groups),
-        "reader_person": principal.id if principal.kind == "person" else None,
-        "reader_is_system": principal.kind == "system",
+        f"{who}_clearance": principal.clearance,
+        f"{who}_domains": None if principal.domains is None else sorted(principal.domains),
+        f"{who}_groups": sorted(principal.groups),
+        f"{who}_person": principal.id if principal.kind == "person" else None,
+        f"{who}_is_system": principal.kind == "system",
     }

@@ -14,6 +14,7 @@ from context.models.passages import Passage
 from context.models.people import PersonalToken, Role, RoleGrant, User
 from context.models.relations import Relation, RelationType
 from context.models.sensitivity import Sensitivity
+from context.models.verifications import Verification
 from context.models.versions import ContextVersion
 
 __all__ = [
@@ -36,5 +37,6 @@ __all__ = [
     "RoleGrant",
     "Sensitivity",
     "User",
+    "Verification",
     "visible_items",
 ]
