@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import resource
+import time
+from collections import defaultdict
+from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +31,7 @@ class Command(BaseCommand):
         add_acting(parser)
         parser.add_argument("--full", action="store_true", help="look at everything, not only at what changed")
         parser.add_argument("--domain", metavar="SLUG", help="only in this domain and below it")
+        parser.add_argument("--json", action="store_true", help="print what came of it as JSON")
         parser.add_argument(
             "--detector", action="append", default=[], metavar="NAME", help="only this detector; may be repeated"
         )
@@ -36,6 +42,7 @@ class Command(BaseCommand):
             domain = Domain.objects.filter(slug=options["domain"]).first()
             if domain is None:
                 raise CommandError(f"There is no domain {options['domain']!r}.")
+        begun = time.perf_counter()
         try:
             scan = request_scan(
                 actor=acting_principal(options["acting"]),
@@ -53,10 +60,28 @@ class Command(BaseCommand):
             progress = progress_of(scan)
             show("Scanning", progress.done + progress.failed, progress.shards)
         progress = progress_of(scan)
-        self.stdout.write(
-            f"Scan {scan.pk}: {progress.opened} opened, {progress.reopened} reopened, {progress.changed} changed, "
-            f"{progress.resolved} resolved, {progress.standing} unchanged, in {progress.seconds:.1f} s of work."
-        )
+        if options["json"]:
+            seconds: dict[str, float] = defaultdict(float)
+            for shard in scan.shards.all():
+                seconds[shard.detector] += shard.seconds
+            self.stdout.write(
+                json.dumps(
+                    {
+                        "scan": scan.pk,
+                        "state": scan.state,
+                        **asdict(progress),
+                        "seconds": round(time.perf_counter() - begun, 3),
+                        # Kilobytes on Linux.
+                        "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024, 1),
+                        "detectors": {name: round(took, 3) for name, took in seconds.items()},
+                    }
+                )
+            )
+        else:
+            self.stdout.write(
+                f"Scan {scan.pk}: {progress.opened} opened, {progress.reopened} reopened, {progress.changed} changed, "
+                f"{progress.resolved} resolved, {progress.standing} unchanged, in {progress.seconds:.1f} s of work."
+            )
         failed = ScanShard.objects.filter(scan=scan, state=ShardState.FAILED)
         if failed:
             names = ", ".join(sorted({shard.detector for shard in failed}))
