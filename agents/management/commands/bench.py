@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 BENCHMARKS = {
     "audit": "agents.benchmarks.audit.run",
     "bundles": "agents.benchmarks.bundles.run",
+    "drift": "agents.benchmarks.drift.run",
     "routing": "agents.benchmarks.routing.run",
 }
 
