@@ -55,14 +55,14 @@ def bundles(request: HttpRequest) -> HttpResponse:
     An exact repetition of a request is answered before it comes here (agents/standing_wsgi.py).
     """
     try:
-        _require_method(request, "POST")
+        require_method(request, "POST")
         agent = authenticate(request.headers.get("Authorization", ""))
         now = timezone.now()
         asked = parse_request(read_json(request, limit=BODY_LIMIT), now=now)
         held = held_digests(request.headers.get("If-None-Match", ""))
         served = serve_bundle(agent=agent, asked=asked, now=now, held=held)
     except REFUSALS as raised:
-        return _problem(raised, request, allow="POST")
+        return problem_of(raised, request, allow="POST")
     if PLACE in request.META:
         request.META[PLACE].append(served.standing)
     response = _bundle(b"" if served.held else served.answer, served.bundle.digest, status=304 if served.held else 200)
@@ -75,11 +75,11 @@ def bundles(request: HttpRequest) -> HttpResponse:
 def bundle(request: HttpRequest, digest: str) -> HttpResponse:
     """GET /api/v1/bundles/{digest}/: the same bytes again."""
     try:
-        _require_method(request, "GET")
+        require_method(request, "GET")
         agent = authenticate(request.headers.get("Authorization", ""))
         answer = read_bundle(agent=agent, digest=digest)
     except REFUSALS as raised:
-        return _problem(raised, request, allow="GET")
+        return problem_of(raised, request, allow="GET")
     # Read first: what an agent may no longer have is not confirmed to it either.
     if digest in held_digests(request.headers.get("If-None-Match", "")):
         return _bundle(b"", digest, status=304)
@@ -96,12 +96,14 @@ def _bundle(answer: bytes, digest: str, *, status: int = 200) -> HttpResponse:
     return response
 
 
-def _require_method(request: HttpRequest, method: str) -> None:
+def require_method(request: HttpRequest, method: str) -> None:
+    """Refuse any other."""
     if request.method != method:
         raise MethodNotAllowed(f"{request.method} is not taken here.", fix=f"Send {method}.")
 
 
-def _problem(raised: Exception, request: HttpRequest, *, allow: str) -> HttpResponse:
+def problem_of(raised: Exception, request: HttpRequest, *, allow: str) -> HttpResponse:
+    """The problem document of what a plain view refused."""
     error = as_domain_error(raised)
     if error is None:
         raise raised

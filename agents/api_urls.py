@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, re_path
 
-from agents import api
+from agents import api, holding_api
 from agents.routing import api_urls as routing
 from agents.runs import api_urls as runs
 
@@ -21,6 +21,18 @@ urlpatterns: list[URLPattern] = [
         r"^contracts/(?P<slug>[a-z0-9-]{1,60})/availability/$",
         api.ContractAvailabilityView.as_view(),
         name="api-contract-availability",
+    ),
+    re_path(
+        r"^contracts/(?P<slug>[a-z0-9-]{1,60})/changes/$",
+        api.described_by(holding_api.changes, holding_api.ChangesDescribed),
+        name="api-contract-changes",
+    ),
+    re_path(r"^receipts/(?P<receipt_id>[0-9]{1,18})/$", holding_api.ReceiptView.as_view(), name="api-receipt"),
+    re_path(r"^skew/$", holding_api.SkewView.as_view(), name="api-skew"),
+    re_path(
+        r"^signing-keys/$",
+        api.described_by(holding_api.signing_keys, holding_api.SigningKeysDescribed),
+        name="api-signing-keys",
     ),
     *runs.urlpatterns,
     *routing.urlpatterns,

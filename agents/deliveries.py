@@ -148,6 +148,13 @@ def _begin_anew() -> None:
     _idle[:] = [_Lane() for _ in range(LANES)]
 
 
+def close_lanes() -> None:
+    """End the connections that are not in use. They are opened again when they are needed."""
+    with _lock:
+        for lane in _idle:
+            lane.close()
+
+
 os.register_at_fork(after_in_child=_begin_anew)
 
 

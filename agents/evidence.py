@@ -1,32 +1,47 @@
-"""What the agents' floor adds to an evidence kit: who was given which texts, and who was refused; must not write."""
+"""What the agents' floor adds to an evidence kit: who was given which texts, and who was refused.
+
+Must not write, but for the seal of receipts that were waiting for theirs.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
+from pathlib import Path
 from typing import Any
 
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
-from agents.models import Receipt, Refusal
+from agents.models import Receipt, ReceiptSeal, Refusal
+from agents.sealing import MOST_IN_A_SEAL, SUBJECT, proofs_of, record_of, seal_receipts
 from governance.audit.evidence import EvidenceFile, EvidenceScope, json_array
+
+VERIFIER = Path(__file__).parent / "standalone" / "verify_bundle.py"
 
 
 def evidence_of(scope: EvidenceScope) -> list[EvidenceFile]:
     """Receipts of bundles that held a version of the item, or were served in the period; refusals of the period."""
+    seal_receipts(now=timezone.now())
     receipts = _receipts(scope)
     files = [
         EvidenceFile(
             path="agents/receipts.json",
             title="Receipts of agents",
-            about="Which agent held which bundle of these texts from when on, by content digest.",
+            about="Which agent held which bundle of these texts from when until when, by content digest; each with the "
+            "path that proves it under the event of the ledger which sealed it.",
             supports=("eu-ai-act-12", "iso-42001-a628", "soc2-cc7"),
             content=json_array(_receipt_records(receipts)),
-            subjects=tuple(
-                ("bundle", digest) for digest in receipts.order_by().values_list("bundle_id", flat=True).distinct()
-            )
-            if scope.key
-            else (),
-        )
+            subjects=tuple(_seals(receipts)) if scope.key else (),
+        ),
+        EvidenceFile(
+            path="verify_bundle.py",
+            title="Verifier of bundles and receipts",
+            about="Checks a bundle, its signed lease and its receipt without Plumbline; beside verify_export.py it "
+            "finds the receipt's seal in the ledger extract.",
+            supports=("eu-ai-act-12", "iso-42001-a628", "soc2-cc7"),
+            content=[VERIFIER.read_bytes()],
+        ),
     ]
     if not scope.key:
         files.append(
@@ -51,21 +66,35 @@ def _receipts(scope: EvidenceScope) -> QuerySet[Receipt]:
     return receipts.filter(held)
 
 
+def _seals(receipts: QuerySet[Receipt]) -> Iterator[tuple[str, str]]:
+    """The subjects of the events that sealed them."""
+    numbers = receipts.order_by("pk").values_list("pk", flat=True)
+    last = 0
+    for number in numbers.iterator(chunk_size=2_000):
+        if number <= last:
+            continue
+        seal = ReceiptSeal.objects.filter(first_receipt__lte=number, last_receipt__gte=number).first()
+        if seal is not None:
+            last = seal.last_receipt
+            yield SUBJECT, f"{seal.first_receipt}-{seal.last_receipt}"
+
+
 def _receipt_records(receipts: QuerySet[Receipt]) -> Iterator[dict[str, Any]]:
     found = receipts.select_related("agent", "bundle__contract_version__contract").defer("bundle__body")
-    for receipt in found.order_by("served_at", "pk").iterator(chunk_size=500):
-        yield {
-            "receipt": receipt.pk,
-            "agent": receipt.agent.slug,
-            "key_prefix": receipt.key_prefix,
-            "bundle": receipt.bundle_id,
-            "contract": receipt.bundle.contract_version.contract.slug,
-            "contract_version": receipt.bundle.contract_version.number,
-            "snapshot_at": receipt.bundle.snapshot_at,
-            "versions": receipt.bundle.version_ids,
-            "served_at": receipt.served_at,
-            "request_id": receipt.request_id,
-        }
+    every = found.order_by("pk").iterator(chunk_size=MOST_IN_A_SEAL)
+    while some := list(islice(every, MOST_IN_A_SEAL)):
+        proofs = dict(proofs_of([receipt.pk for receipt in some]))
+        for receipt in some:
+            yield {
+                "receipt": record_of(receipt),
+                "agent": receipt.agent.slug,
+                "contract": receipt.bundle.contract_version.contract.slug,
+                "contract_version": receipt.bundle.contract_version.number,
+                "snapshot_at": receipt.bundle.snapshot_at,
+                "versions": receipt.bundle.version_ids,
+                "client": receipt.client,
+                "seal": proofs.get(receipt.pk),
+            }
 
 
 def _refusal_records(scope: EvidenceScope) -> Iterator[dict[str, Any]]:

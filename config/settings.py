@@ -220,6 +220,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": schedule(900),
         "options": {"expires": 900},
     },
+    "seal receipts": {
+        "task": "agents.tasks.seal_receipts",
+        "schedule": schedule(10),
+        "options": {"expires": 10},
+    },
     "deliver audit streams": {
         "task": "governance.audit.tasks.deliver_streams",
         "schedule": schedule(10),
@@ -340,6 +345,8 @@ DRIFT_WORKERS = env.integer("DRIFT_WORKERS", 1, minimum=1)
 
 # For how long an agent may rely on a bundle without asking again. A right that is taken away bites at the next request.
 BUNDLE_LEASE_SECONDS = env.integer("BUNDLE_LEASE_SECONDS", 60, minimum=1)
+# How many agents may wait for a change at one process of the web server at once: each holds one of its threads.
+WAITERS_AT_ONCE = env.integer("WAITERS_AT_ONCE", 4, minimum=1)
 
 # How people are told outside the application. Without a mail server, mail is written to files in the home.
 SITE_URL = env.text("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
@@ -390,6 +397,8 @@ IMPACT_SOURCES: dict[str, str] = {
 USE_SOURCES: dict[str, str] = {"bundles": "agents.usage.deliveries"}
 # Told whenever restricted text leaves by a page or the API.
 RESTRICTED_READ_RECORDER = "governance.audit.attempts.record_texts_read"
+# What upper floors keep under the ledger, checked with it: `verify_audit` asks each.
+AUDIT_CHECKS: dict[str, str] = {"receipts": "agents.sealing.check_receipts"}
 EVIDENCE_SOURCES: dict[str, str] = {"agents": "agents.evidence.evidence_of"}
 # Parts of the home page and of an item's page, each a function that returns a template and what it shows.
 HOME_PANELS: dict[str, str] = {"refusals": "agents.views.panels.refusals"}

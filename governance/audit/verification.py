@@ -8,7 +8,9 @@ from dataclasses import dataclass, field
 from itertools import islice
 
 import orjson
+from django.conf import settings
 from django.db import connection, transaction
+from django.utils.module_loading import import_string
 
 from governance.audit.chain import Checker, Fault, Row
 from governance.audit.marks import gather_marks
@@ -60,7 +62,8 @@ class Verdict:
 def verify_chain(*, progress: Callable[[int], None] | None = None) -> Verdict:
     """Recompute every hash in order and compare with all checkpoints, those in the home's files included.
 
-    One streamed query, so that the ledger is judged as of one moment; memory does not grow with it.
+    Then what upper floors put under the ledger (`AUDIT_CHECKS`): functions of nothing that return the first fault, or
+    None, and notes. One streamed query, so that the ledger is judged as of one moment; memory does not grow with it.
     """
     started = time.monotonic()
     # Checkpoints first: an event that one of them covers is in every later snapshot.
@@ -71,6 +74,12 @@ def verify_chain(*, progress: Callable[[int], None] | None = None) -> Verdict:
         fault = _run(checker, progress)
     if fault is None:
         fault = (found.other_ledger(checker.first_hash) if checker.sequence else None) or checker.finish()
+    notes = list(found.notes)
+    for path in settings.AUDIT_CHECKS.values() if fault is None else ():
+        fault, said = import_string(path)()
+        notes += said
+        if fault is not None:
+            break
     return Verdict(
         checked=checker.sequence,
         head_sequence=checker.sequence,
@@ -82,7 +91,7 @@ def verify_chain(*, progress: Callable[[int], None] | None = None) -> Verdict:
         signed_sequence=found.last,
         redacted=checker.redacted_count,
         merkle_root=checker.frontier.root(),
-        notes=found.notes,
+        notes=tuple(notes),
     )
 
 

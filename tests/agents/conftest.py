@@ -40,8 +40,8 @@ class Presented:
             "/api/v1/bundles/", sent, content_type="application/json", **more
         )
 
-    def get(self, path: str) -> Any:
-        return Client(raise_request_exception=False).get(path, HTTP_AUTHORIZATION=f"Bearer {self.bearer}")
+    def get(self, path: str, **headers: str) -> Any:
+        return Client(raise_request_exception=False).get(path, HTTP_AUTHORIZATION=f"Bearer {self.bearer}", **headers)
 
     def bundle(self, **body: Any) -> Any:
         answer = self.post({"contract": "review", **body})
@@ -50,7 +50,12 @@ class Presented:
 
 
 def contract(
-    cast: Cast, requirements: Sequence[dict[str, Any]], *, slug: str = "review", **terms: Any
+    cast: Cast,
+    requirements: Sequence[dict[str, Any]],
+    *,
+    slug: str = "review",
+    now: datetime | None = None,
+    **terms: Any,
 ) -> ContextContract:
     """A contract of the owner's in Legal, proposed by the administrator and approved by the reviewer."""
     return agreed(
@@ -63,6 +68,7 @@ def contract(
             "domain": "legal",
             **Terms(requirements=requirements, **{"token_budget": 4_000, "most_matches": 0, **terms}).as_json(),
         },
+        now=now,
     )
 
 

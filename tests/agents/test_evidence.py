@@ -8,6 +8,7 @@ import zipfile
 
 from django.utils import timezone
 
+from agents.standalone import verify_bundle
 from context.access import principal_for
 from governance.audit.evidence import write_kit
 from governance.audit.standalone.verify_export import check
@@ -22,19 +23,20 @@ def kit(cast: Cast, key: str) -> dict[str, bytes]:
         return {name: archive.read(name) for name in archive.namelist()}
 
 
-def test_item__that_an_agent_was_given__brings_its_receipts_and_their_events(cast: Cast) -> None:
+def test_item__that_an_agent_was_given__brings_its_receipts_and_what_seals_them(cast: Cast) -> None:
     publish(cast, creation("legal/cap", body="One million"), creation("legal/other", body="Another"))
     agent = give(cast, contract(cast, [{"key": "legal/cap"}]))
     served = agent.bundle()
 
     files = kit(cast, "legal/cap")
 
-    (receipt,) = json.loads(files["agents/receipts.json"])
-    assert (receipt["agent"], receipt["contract"]) == ("comparer", "review")
+    (held,) = json.loads(files["agents/receipts.json"])
+    assert (held["agent"], held["contract"]) == ("comparer", "review")
+    assert held["receipt"]["bundle"] == served["digest"]
     lines = files["ledger.jsonl"].splitlines(keepends=True)
     events = [json.loads(line) for line in lines if b'"type":"event"' in line]
-    told = [event for event in events if event["action"] == "agents.bundle.served"]
-    assert [event["subject"]["id"] for event in told] == [receipt["bundle"]]
-    assert receipt["bundle"] in json.dumps(served)
+    (sealed,) = [event for event in events if event["action"] == "agents.receipts.sealed"]
+    assert (sealed["sequence"], sealed["after"]) == (held["seal"]["event"], held["seal"]["root"])
+    assert verify_bundle.check_receipt(held, served["digest"]) == held["seal"]
     assert check(lines).proofs > 0
     assert json.loads(kit(cast, "legal/other")["agents/receipts.json"]) == []

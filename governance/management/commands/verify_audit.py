@@ -29,6 +29,7 @@ class Command(BaseCommand):
                         if verdict.holds
                         else {"sequence": verdict.broken_sequence, "reason": verdict.reason},
                         "seconds": round(verdict.seconds, 3),
+                        "notes": list(verdict.notes),
                     }
                 )
             )
@@ -39,3 +40,5 @@ class Command(BaseCommand):
                 f"The ledger holds: {verdict.checked} events checked in {verdict.seconds:.2f} s, "
                 f"head {verdict.head_sequence} {verdict.head_hash[:16]}…"
             )
+            for note in verdict.notes:
+                self.stdout.write(f"Note: {note}")
