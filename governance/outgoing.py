@@ -14,6 +14,7 @@ import socket
 import ssl
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from time import monotonic
 from urllib.parse import urlsplit
 
 from context.errors import InvalidInput
@@ -113,32 +114,63 @@ def signature(secret: bytes, timestamp: int, body: bytes) -> str:
     return f"t={timestamp},v1={mac}"
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """What the other side said: its status, whatever that is, and the body."""
+
+    status: int
+    body: bytes
+
+
 def post(destination: Destination, *, body: bytes, headers: Mapping[str, str]) -> int:
     """Post and return the status (2xx); NotReachable for anything else. Redirects are not followed."""
-    connection = _Connection(destination)
+    answer = exchange(destination, body=body, headers=headers)
+    if not 200 <= answer.status < 300:
+        raise NotReachable(f"{destination.host} answered {answer.status}.")
+    return answer.status
+
+
+def exchange(
+    destination: Destination,
+    *,
+    body: bytes,
+    headers: Mapping[str, str],
+    seconds: float = TIMEOUT_SECONDS,
+    longest: int | None = None,
+) -> Answer:
+    """Post and return what was answered. NotReachable where nothing came in `seconds`, or more than `longest` bytes.
+
+    Without `longest` the body is cut at a few kilobytes instead. Redirects are not followed.
+    """
+    ends_at = monotonic() + seconds
+    connection = _Connection(destination, seconds)
     try:
         connection.request("POST", destination.path, body=body, headers=dict(headers))
         answer = connection.getresponse()
-        answer.read(LONGEST_ANSWER)
-        status = answer.status
+        read = bytearray()
+        most = LONGEST_ANSWER if longest is None else longest
+        while len(read) <= most and (part := answer.read1(min(65_536, most + 1 - len(read)))):
+            read += part
+            if monotonic() > ends_at:
+                raise NotReachable(f"{destination.host} took longer than {seconds:g} seconds.")
     except (OSError, http.client.HTTPException) as error:
         raise NotReachable(f"{destination.host}: {type(error).__name__}") from error
     finally:
         connection.close()
-    if not 200 <= status < 300:
-        raise NotReachable(f"{destination.host} answered {status}.")
-    return status
+    if longest is not None and len(read) > longest:
+        raise NotReachable(f"{destination.host} answered with more than {longest} bytes.")
+    return Answer(status=answer.status, body=bytes(read[:most]))
 
 
 class _Connection(http.client.HTTPConnection):
     """Greets the host by its name, TLS included, but connects to the vetted address."""
 
-    def __init__(self, destination: Destination) -> None:
-        super().__init__(destination.host, destination.port, timeout=TIMEOUT_SECONDS)
+    def __init__(self, destination: Destination, seconds: float) -> None:
+        super().__init__(destination.host, destination.port, timeout=seconds)
         self.destination = destination
 
     def connect(self) -> None:
-        plain = socket.create_connection((self.destination.address, self.destination.port), TIMEOUT_SECONDS)
+        plain = socket.create_connection((self.destination.address, self.destination.port), self.timeout)
         if self.destination.scheme == "https":
             self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.destination.host)
         else:

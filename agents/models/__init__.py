@@ -6,9 +6,12 @@ from agents.models.budgets import Budget
 from agents.models.bundles import Bundle, Receipt, ReceiptKind, ReceiptSeal, Refusal
 from agents.models.contracts import ContextContract, ContractVersion, WhenIncomplete
 from agents.models.coverage import KeyMisuse, MisuseReason, Question
+from agents.models.dispatch import PushTarget
 from agents.models.endpoints import EndpointState, EndpointVersion, Health, Latency, ModelEndpoint
 from agents.models.registry import Agent, AgentKey, AgentState, Scope
+from agents.models.rights import AgentRights
 from agents.models.routing import Decision, RuleSet, RuleSetVersion
+from agents.models.run_reviews import RunReview, RunReviewDecision
 from agents.models.run_work import HandOff, LeaseEnding, Operation, RunBundle, RunLease, RunStep, StepState
 from agents.models.runs import FINAL_STATES, Run, RunState
 from agents.models.unsanctioned import UnsanctionedUse, UseKind, UseState
@@ -17,6 +20,7 @@ __all__ = [
     "FINAL_STATES",
     "Agent",
     "AgentKey",
+    "AgentRights",
     "AgentState",
     "Budget",
     "Bundle",
@@ -33,6 +37,7 @@ __all__ = [
     "MisuseReason",
     "ModelEndpoint",
     "Operation",
+    "PushTarget",
     "Question",
     "Receipt",
     "ReceiptKind",
@@ -43,6 +48,8 @@ __all__ = [
     "Run",
     "RunBundle",
     "RunLease",
+    "RunReview",
+    "RunReviewDecision",
     "RunState",
     "RunStep",
     "Scope",

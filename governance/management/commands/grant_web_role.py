@@ -24,6 +24,7 @@ APPEND_ONLY = (
     "agents_bundle",
     "agents_handoff",
     "agents_runbundle",
+    "agents_runreview",
 )
 NEVER_DELETED = (
     "context_contextversion",
