@@ -188,7 +188,7 @@ elif CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
         "unacked_restore_interval": 10,
     }
 # Tasks that lie below an app's own `tasks` module, which alone is found by itself.
-CELERY_IMPORTS = ("governance.audit.tasks", "governance.drift.tasks")
+CELERY_IMPORTS = ("governance.audit.tasks", "governance.drift.tasks", "agents.runs.tasks")
 CELERY_BEAT_SCHEDULE = {
     "deliver notifications": {
         "task": "governance.tasks.deliver_notifications",
@@ -204,6 +204,21 @@ CELERY_BEAT_SCHEDULE = {
         "task": "governance.tasks.look_for_departed_owners",
         "schedule": schedule(86_400),
         "options": {"expires": 3_600},
+    },
+    "return runs that nothing was heard of": {
+        "task": "agents.runs.tasks.return_expired_runs",
+        "schedule": schedule(5),
+        "options": {"expires": 5},
+    },
+    "send runs to agents that are pushed to": {
+        "task": "agents.runs.tasks.push_runs",
+        "schedule": schedule(5),
+        "options": {"expires": 5},
+    },
+    "look again at runs that wait for context": {
+        "task": "agents.runs.tasks.look_again_at_waiting_runs",
+        "schedule": schedule(30),
+        "options": {"expires": 30},
     },
     "publish due changes": {
         "task": "governance.tasks.publish_due_changes",
@@ -366,6 +381,9 @@ DIGEST_HOUR = env.integer("DIGEST_HOUR", 6, minimum=0) % 24  # UTC
 # Hosts that people's webhooks may name, whole or as .example.org; none by default.
 WEBHOOK_ALLOWED_HOSTS = env.words("WEBHOOK_ALLOWED_HOSTS")
 WEBHOOK_PRIVATE_ADDRESSES = env.flag("WEBHOOK_PRIVATE_ADDRESSES", default=False)
+# Hosts of agents' webhooks and model endpoints that runs are sent to; none by default.
+AGENT_ALLOWED_HOSTS = env.words("AGENT_ALLOWED_HOSTS")
+AGENT_PRIVATE_ADDRESSES = env.flag("AGENT_PRIVATE_ADDRESSES", default=False)
 
 # Where the upper floors reach the lower ones: one explicit dict of dotted paths each, never imports or signals.
 # Records of upper floors that change through review and publication as context does (governance/governed.py).
