@@ -54,32 +54,32 @@ def change_some(*, items: int, every: int) -> int:
     """Publish a second version of one item in `every`, as governance would leave it. Returns how many."""
     now = timezone.now()
     ids = list(range(1, items + 1, every))
-    with transaction.atomic(), connection.cursor() as cursor:
-        with _without_guards():
-            cursor.execute(
-                "INSERT INTO context_contextversion (item_id, number, title, body, data, claims, locale, metadata, "
-                "valid_from, published_at, digest, change_number, author_label, approvals) "
-                "SELECT item_id, 2, title, body || ' It was read again.', data, claims, locale, metadata, %(now)s, "
-                "%(now)s, digest, 2, author_label, approvals FROM context_contextversion "
-                "WHERE item_id = ANY (%(ids)s) AND number = 1 RETURNING id, item_id",
-                {"now": now, "ids": ids},
-            )
-            cursor.execute(
-                "UPDATE context_contextversion SET superseded_at = %s WHERE item_id = ANY (%s) AND number = 1",
-                [now, ids],
-            )
-            cursor.execute(
-                "UPDATE context_contextitem item SET current_version_id = version.id "
-                "FROM context_contextversion version "
-                "WHERE version.item_id = item.id AND version.number = 2 AND item.id = ANY (%s)",
-                [ids],
-            )
-            cursor.execute(
-                "UPDATE context_passage passage SET version_id = item.current_version_id, "
-                "text = passage.text || ' It was read again.' "
-                "FROM context_contextitem item WHERE item.id = passage.item_id AND item.id = ANY (%s)",
-                [ids],
-            )
+    with _without_guards(), connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO context_contextversion (item_id, number, title, body, data, claims, locale, metadata, "
+            "valid_from, published_at, digest, change_number, author_label, approvals) "
+            "SELECT item_id, 2, title, body || ' It was read again.', data, claims, locale, metadata, %(now)s, "
+            "%(now)s, digest, 2, author_label, approvals FROM context_contextversion "
+            "WHERE item_id = ANY (%(ids)s) AND number = 1 RETURNING id, item_id",
+            {"now": now, "ids": ids},
+        )
+        cursor.execute(
+            "UPDATE context_contextversion SET superseded_at = %s WHERE item_id = ANY (%s) AND number = 1",
+            [now, ids],
+        )
+        cursor.execute(
+            "UPDATE context_contextitem item SET current_version_id = version.id "
+            "FROM context_contextversion version "
+            "WHERE version.item_id = item.id AND version.number = 2 AND item.id = ANY (%s)",
+            [ids],
+        )
+        cursor.execute(
+            "UPDATE context_passage passage SET version_id = item.current_version_id, "
+            "text = passage.text || ' It was read again.' "
+            "FROM context_contextitem item WHERE item.id = passage.item_id AND item.id = ANY (%s)",
+            [ids],
+        )
+    with transaction.atomic():
         ledger.append_all(
             actor=SYSTEM,
             now=now,
