@@ -20,6 +20,7 @@ from governance.drift.scan import may_scan, progress_of, request_scan, scan_of
 from governance.drift.tuning import TunedDetector, may_tune, tune_detector, tuned_detectors
 from governance.forms.edit_form import said
 from governance.models import DetectorSetting, Scan, ScanState, Severity, ShardState
+from governance.models.findings import OVERSEEING_ROLES
 
 SCANS_SHOWN = 20
 
@@ -28,6 +29,8 @@ SCANS_SHOWN = 20
 @page
 def scans(request: PageRequest) -> HttpResponse:
     """The last scans; asking for one."""
+    if not any(role in OVERSEEING_ROLES for role, _ in request.principal.roles):
+        raise NotFound("There are no scans.")
     visible = Scan.objects.visible_to(request.principal)
     reach = _domains_to_scan(request)
     may_all = may_scan(request.principal, None)
@@ -44,8 +47,6 @@ def scans(request: PageRequest) -> HttpResponse:
             messages.error(request, said(error))
             return HttpResponseRedirect(reverse("governance:scans"))
         return HttpResponseRedirect(reverse("governance:scan", args=[scan.pk]))
-    if not (may_all or reach or visible.exists() or request.principal.roles):
-        raise NotFound("There are no scans.")
     found = list(visible.select_related("domain", "requested_by")[:SCANS_SHOWN])
     context = {
         "now": timezone.now(),
