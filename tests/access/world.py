@@ -17,6 +17,7 @@ from governance.audit.checkpoints import make_checkpoint
 from governance.comments import add_comment
 from governance.delegations import delegate
 from governance.drift.findings import Sighting, open_finding
+from governance.drift.scan import request_scan
 from governance.models import Change, Edit, Review, Severity
 from governance.personal_tokens import issue_token
 from tests.agents.conftest import contract, give
@@ -109,6 +110,7 @@ def build() -> World:
             "token": token.token.pk,
             "delegation": held.pk,
             "finding": finding.pk,
+            "scan": request_scan(actor=SYSTEM, now=now).pk,
             "checkpoint": checkpoint.sequence,
             "bundle": bundle["digest"],
             "agent": given.agent.slug,
