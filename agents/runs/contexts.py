@@ -73,7 +73,5 @@ def _note(*, agent: AuthenticatedAgent, run: Run, served: ServedBundle, now: dat
     run.sensitivity = max(run.sensitivity, served.bundle.sensitivity)
     run.changed_at = now
     run.save(update_fields=["snapshot_at", "sensitivity", "changed_at"])
-    entry = tell(
-        actor=agent.principal, run=run, what="given_bundle", now=now, after=served.bundle.digest, first=first
-    )
+    entry = tell(actor=agent.principal, run=run, what="given_bundle", now=now, after=served.bundle.digest, first=first)
     ledger.append_all(actor=agent.principal, entries=[entry], now=now)

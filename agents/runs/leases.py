@@ -70,23 +70,28 @@ def claim_run(*, agent: AuthenticatedAgent, lease_seconds: int = DEFAULT_LEASE, 
         )
         if run is None:
             return None
-        token = secrets.token_urlsafe(32)
-        lease = RunLease.objects.create(
-            run=run,
-            number=run.leases.count() + 1,
-            agent_id=agent.principal.id,
-            key_prefix=agent.key_prefix,
-            token_sha256=_hash(token),
-            seconds=lease_seconds,
-            claimed_at=now,
-            heard_at=now,
-            expires_at=now + timedelta(seconds=lease_seconds),
-        )
-        move(run=run, to=RunState.RUNNING, now=now)
-        run.attempt += 1
-        run.save(update_fields=["state", "attempt", "changed_at"])
-        entry = tell(actor=agent.principal, run=run, what="claimed", now=now, lease=lease.number, key=agent.key_prefix)
-        ledger.append_all(actor=agent.principal, entries=[entry], now=now)
+        return lease_run(agent=agent, run=run, seconds=lease_seconds, now=now)
+
+
+def lease_run(*, agent: AuthenticatedAgent, run: Run, seconds: int, now: datetime) -> Claim:
+    """Put a queued run, locked by the caller, under a lease. Appends its event: the last thing in the transaction."""
+    token = secrets.token_urlsafe(32)
+    lease = RunLease.objects.create(
+        run=run,
+        number=run.leases.count() + 1,
+        agent_id=agent.principal.id,
+        key_prefix=agent.key_prefix,
+        token_sha256=_hash(token),
+        seconds=seconds,
+        claimed_at=now,
+        heard_at=now,
+        expires_at=now + timedelta(seconds=seconds),
+    )
+    move(run=run, to=RunState.RUNNING, now=now)
+    run.attempt += 1
+    run.save(update_fields=["state", "attempt", "changed_at"])
+    entry = tell(actor=agent.principal, run=run, what="claimed", now=now, lease=lease.number, key=agent.key_prefix)
+    ledger.append_all(actor=agent.principal, entries=[entry], now=now)
     return Claim(run=run, lease=lease, token=token)
 
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from time import monotonic
+
 from celery import shared_task
 from django.utils import timezone
 
 from agents.runs.leases import take_back_expired
+from agents.runs.pushing import push_next, route_around
 from agents.runs.waiting import look_again
+
+PUSH_SECONDS = 60
 
 
 @shared_task
@@ -19,3 +24,13 @@ def return_expired_runs() -> int:
 def look_again_at_waiting_runs() -> int:
     """Route the runs that wait for context again."""
     return look_again(now=timezone.now())
+
+
+@shared_task
+def push_runs() -> int:
+    """Send out runs until none can go, or a minute has passed; how many were taken."""
+    route_around(now=timezone.now())
+    ends_at, taken = monotonic() + PUSH_SECONDS, 0
+    while monotonic() < ends_at and push_next(now=timezone.now()):
+        taken += 1
+    return taken
