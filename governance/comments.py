@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db import transaction
 
@@ -12,11 +15,51 @@ from context.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from context.models import User
 from governance.change_state import append_event, attempting, get_change
 from governance.governed import at_address
-from governance.models import Comment
+from governance.models import Change, Comment
 
 LONGEST_COMMENT = 10_000
+LONGEST_FIELD = 100
 LONGEST_QUOTE = 2_000
 MOST_COMMENTS = 1_000
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Thread:
+    """A remark with its replies, in the order they were made. `moved`: the passage it quotes is not there any more."""
+
+    comment: Comment
+    replies: tuple[Comment, ...]
+    moved: bool = False
+
+
+def threads_of(change: Change) -> list[Thread]:
+    """The discussion of a change, each passage of a text looked for in the edit as it stands now. Two queries.
+
+    A quoted field is not: it reads otherwise on the page than it is stored (governance/views/passages.py finds it).
+    """
+    comments = list(change.comments.select_related("resolved_by", "author"))
+    quoted = {each.key for each in comments if each.quote and each.key}
+    stands = {
+        edit.address: same_words(" ".join(_words(edit.payload)))
+        for edit in (change.edits.all() if quoted else ())
+        if edit.address in quoted
+    }
+    return [
+        Thread(
+            comment=each,
+            replies=tuple(reply for reply in comments if reply.parent_id == each.pk),
+            moved=bool(each.quote and each.key)
+            and each.field in ("", "body")
+            and same_words(each.quote) not in stands.get(each.key, ""),
+        )
+        for each in comments
+        if each.parent_id is None
+    ]
+
+
+def same_words(text: str) -> str:
+    """The text with every run of white space as one space: how a quotation is found again."""
+    return " ".join(text.split())
 
 
 def add_comment(
@@ -54,7 +97,7 @@ def add_comment(
             change=change,
             parent=parent,
             key=key,
-            field=field[:100],
+            field=field[:LONGEST_FIELD],
             quote=quote.strip(),
             revision=change.revision,
             text=text.strip(),
@@ -84,3 +127,15 @@ def settle_comment(*, actor: User, comment_id: int, now: datetime) -> Comment:
             comment.save(update_fields=["resolved_at", "resolved_by"])
             append_event(change, principal, "governance.comment.settled", now, comment=comment.pk)
     return comment
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Every text in a payload, in order."""
+    if isinstance(value, Mapping):
+        for each in value.values():
+            yield from _words(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _words(each)
+    elif value is not None:
+        yield str(value)

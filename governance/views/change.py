@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.core.paginator import Paginator
@@ -22,6 +23,7 @@ from context.views.pages import PageRequest, page
 from context.views.substance import substance_of
 from governance import reviews
 from governance.change_state import get_change, record_change_read
+from governance.comments import LONGEST_QUOTE, Thread, threads_of
 from governance.emergencies import EMERGENCY_ROLES, ratification_progress
 from governance.governed import governed, split
 from governance.impact import impact_of
@@ -30,6 +32,7 @@ from governance.permissions import may_publish
 from governance.policies import demands_of, progress_of
 from governance.relation_ends import known_ends, without_unknown_ends
 from governance.summaries import EditFigures, figures_of, summarise
+from governance.views.passages import lines_of, passages_of
 from governance.views.record_rows import record_rows
 
 # Up to this many edits the differences stand on the page; above it each is fetched when opened.
@@ -52,6 +55,9 @@ def change(request: PageRequest, number: int) -> HttpResponse:
     asked = request.GET.get("page", "1")
     shown = paginator.get_page(asked if asked.isascii() and asked.isdigit() and len(asked) < 7 else 1)
     in_full = len(edits) <= SHOWN_AT_ONCE
+    threads = threads_of(subject)
+    details = _details(request, shown, threads) if in_full else {}
+    gone = {stray.comment.pk for each in details.values() for stray in each["passages"].strays}
     progress = progress_of(demands_of(edits), subject.reviews.all(), subject.digest) if edits else []
     editor = subject.editors.filter(pk=request.user.pk).exists()
     context = {
@@ -60,7 +66,7 @@ def change(request: PageRequest, number: int) -> HttpResponse:
         "summary": summary,
         "edits": shown,
         "in_full": in_full,
-        "details": _details(request, shown) if in_full else {},
+        "details": details,
         "progress": progress,
         "verdict": reviews.may_review(subject, request.principal, progress),
         "editor": editor,
@@ -77,7 +83,7 @@ def change(request: PageRequest, number: int) -> HttpResponse:
         "moved_records": _moved_records(subject, [each.edit for each in summary.edits]),
         "history": _history(subject),
         "reviews": list(subject.reviews.select_related("reviewer")),
-        "threads": _threads(subject),
+        "threads": [replace(each, moved=each.moved or each.comment.pk in gone) for each in threads],
         "impact": impact_of(change=subject, principal=request.principal) if _is_open(subject) else [],
         "may_hurry": _may_hurry(subject, request, edits, editor=editor),
         "ratification": ratification_progress(subject) if subject.emergency_reason else None,
@@ -99,18 +105,42 @@ def edit(request: PageRequest, number: int, edit_id: int) -> HttpResponse:
     if found is None:
         raise NotFound("There is no such edit.")
     figures = figures_of([found], compare=True)[0]
-    context = {"change": subject, "figures": figures, "detail": _details(request, [figures])[found.pk]}
-    response = render(request, "governance/_edit.html" if request.htmx else "governance/edit_page.html", context)
+    asked = request.GET.get("say", "")[:8]
+    detail = _details(request, [figures], threads_of(subject), asked=asked)[found.pk]
+    context = {
+        "change": subject,
+        "figures": figures,
+        "detail": detail,
+        "asked": detail["passages"].asked,
+        "quote": request.GET.get("quote", "").replace("\x00", "").strip()[:LONGEST_QUOTE],
+    }
+    part = "governance/_say.html" if context["asked"] else "governance/_edit.html"
+    response = render(request, part if request.htmx else "governance/edit_page.html", context)
     record_change_read(subject, request.principal, "change", timezone.now())
     return response
 
 
-def _details(request: PageRequest, shown: Iterable[EditFigures]) -> dict[int, dict[str, Any]]:
-    """What is to be read of each edit, without the relations whose other end this person may not know of."""
+def _details(
+    request: PageRequest, shown: Iterable[EditFigures], threads: Sequence[Thread], *, asked: str = ""
+) -> dict[int, dict[str, Any]]:
+    """What is to be read of each edit, with what was said of its passages, and without the relations whose other end
+    this person may not know of.
+    """
     listed = list(shown)
     bases = [each.base for each in listed if each.base]
     known = known_ends(principal=request.principal, edits=[each.edit for each in listed], bases=bases)
-    return {each.edit.pk: _detail(each, known) for each in listed}
+    found = {}
+    for each in listed:
+        detail = _detail(each, known)
+        detail["passages"] = passages_of(
+            edit=each.edit,
+            blocks=detail.get("blocks", ()),
+            fields=detail.get("fields", ()),
+            threads=threads,
+            asked=asked,
+        )
+        found[each.edit.pk] = detail
+    return found
 
 
 def _detail(figures: EditFigures, known: set[str]) -> dict[str, Any]:
@@ -130,6 +160,7 @@ def _detail(figures: EditFigures, known: set[str]) -> dict[str, Any]:
             "new": True,
             "facts": facts_of(schema, payload["data"]),
             "html": render_markdown(payload["body"], item_href=item_href),
+            "blocks": lines_of(payload["body"]),
             "fields": named_changes(diff_fields({}, _metadata(payload)), schema),
         }
     text = diff_text(str(base.get("body") or ""), str(payload.get("body") or ""))
@@ -163,16 +194,6 @@ def _moved_records(subject: Change, edits: list[Edit]) -> list[dict[str, Any]]:
 
 def _is_open(subject: Change) -> bool:
     return subject.state in ChangeState.open_states()
-
-
-def _threads(subject: Change) -> list[dict[str, Any]]:
-    """Each remark with its replies, in the order they were made."""
-    comments = list(subject.comments.select_related("resolved_by"))
-    return [
-        {"comment": each, "replies": [reply for reply in comments if reply.parent_id == each.pk]}
-        for each in comments
-        if each.parent_id is None
-    ]
 
 
 def _may_hurry(subject: Change, request: PageRequest, edits: list[Edit], *, editor: bool) -> bool:

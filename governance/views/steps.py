@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 
@@ -19,6 +20,9 @@ from governance.comments import add_comment, settle_comment
 from governance.emergencies import publish_in_emergency, ratify
 from governance.forms.edit_form import said
 from governance.models import Decision
+
+# The place on the page of a change that an anchored comment goes back to.
+PASSAGE = re.compile(r"p-[0-9]+-f?[0-9]+\Z")
 
 
 @require_POST
@@ -150,6 +154,7 @@ def undo(request: PageRequest, number: int) -> HttpResponse:
 def comment(request: PageRequest, number: int) -> HttpResponse:
     """Say something about the change, one of its items, or in reply."""
     answering = request.POST.get("reply_to", "")
+    passage = "".join(PASSAGE.findall(request.POST.get("passage", "")[:40]))
     return _act(
         request,
         number,
@@ -158,12 +163,13 @@ def comment(request: PageRequest, number: int) -> HttpResponse:
             change_id=number,
             text=request.POST.get("text", ""),
             key=request.POST.get("key", ""),
+            field=request.POST.get("field", ""),
             quote=request.POST.get("quote", ""),
             reply_to=int(answering) if answering.isascii() and answering.isdigit() else None,
             now=timezone.now(),
         ),
-        "Your comment stands below.",
-        anchor="#discussion",
+        "Your comment stands beside its passage." if passage else "Your comment stands below.",
+        anchor=f"#{passage}" if passage else "#discussion",
     )
 
 

@@ -61,6 +61,29 @@
   document.addEventListener("submit", () => { unsaved = false; });
   window.addEventListener("beforeunload", (event) => { if (unsaved) event.preventDefault(); });
 
+  // A comment is about the words that were selected, where some were: noted before the click takes the selection away.
+  let selected = "";
+  document.addEventListener("pointerdown", (event) => {
+    if (!event.target.closest("[data-say]")) return;
+    const selection = window.getSelection();
+    const inside = selection.anchorNode && event.target.closest(".edit")?.contains(selection.anchorNode);
+    selected = inside ? selection.toString().trim().slice(0, 2000) : "";
+  }, true);
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.elt.closest("[data-say]") && selected) event.detail.parameters.quote = selected;
+  });
+
+  // The slider says which day it stands at, and shows that day when it is let go.
+  document.addEventListener("input", (event) => {
+    const slider = event.target.closest("[data-slide] input[type=range]");
+    if (!slider) return;
+    const day = new Date(`${slider.dataset.first}T00:00:00Z`);
+    day.setUTCDate(day.getUTCDate() + Number(slider.value));
+    const words = day.toLocaleDateString("en-GB", { day: "numeric", month: "long", year: "numeric", timeZone: "UTC" });
+    document.getElementById("slid").textContent = `as of ${words}`;
+    slider.setAttribute("aria-valuetext", words);
+  });
+
   // Selects marked so submit their form when changed; without this file the button beside them does.
   document.addEventListener("change", (event) => {
     if (event.target.closest("[data-submit-on-change]")) event.target.form.requestSubmit();
