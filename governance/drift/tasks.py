@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from governance.drift.scan import request_due_scan
 from governance.drift.shards import work_on_scans, worker_slot
+from governance.drift.weekly import tell_weekly
 
 # Short, so that what is published or delivered meanwhile does not wait long for the worker.
 AT_MOST = timedelta(seconds=20)
@@ -22,3 +23,9 @@ def work_on_drift() -> int:
             return 0
         request_due_scan(now=timezone.now())
         return work_on_scans(clock=timezone.now, at_most=AT_MOST)
+
+
+@shared_task(name="governance.drift.tasks.tell_owners_weekly")
+def tell_owners_weekly() -> int:
+    """Tell owners which findings wait for them, once a week; returns how many people were told."""
+    return tell_weekly(now=timezone.now())
