@@ -250,6 +250,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": schedule(3_600),
         "options": {"expires": 3_600},
     },
+    "tell owners weekly of findings": {
+        "task": "governance.drift.tasks.tell_owners_weekly",
+        "schedule": schedule(1_800),
+        "options": {"expires": 1_800},
+    },
     "work on drift": {
         "task": "governance.drift.tasks.work_on_drift",
         "schedule": schedule(5),
