@@ -19,9 +19,10 @@ class Claim:
 
     quantity: `subject` has a measure, told by `dimension` and the words beside the figure, which `comparator` bounds;
     `quantity` is in the base unit, `magnitude` in `unit`. rule: `role` must, must not or may do `acts` to `things`,
-    whose nouns are `head`; `reach` holds to whom and by what means, one set for each alternative; `excepted` says that
-    it holds but for some cases, `leave` that somebody may allow otherwise. restriction: `subject` is only `things`
-    of `head`. definition: `subject` means `things`. declared: an item's own data.
+    whose nouns are `head` and whose noun phrases `objects`; `reach` (to whom, by what means) is one set for each
+    alternative; `excepted` says that it holds but for some cases, `leave` that somebody may allow otherwise.
+    restriction: `subject` is only `things` of `head`. definition: `subject` means `things`.
+    declared: an item's own data.
 
     `start:end` is the sentence and `focus` the words in it that decide.
     """
@@ -45,6 +46,7 @@ class Claim:
     polarity: bool = True
     acts: frozenset[str] = NOTHING
     things: frozenset[str] = NOTHING
+    objects: tuple[frozenset[str], ...] = ()
     head: frozenset[str] = NOTHING
     reach: tuple[frozenset[str], ...] = ()
     universal: bool = False

@@ -19,7 +19,10 @@ FEWEST_OTHERS = 6  # words a definition must have besides what the restriction a
 _PARTIES = frozenset(key_of(stem_of(word)) for word in PARTY_WORDS)
 _WIDE = frozenset(
     key_of(stem_of(word))
-    for word in words("anyone anybody everyone everybody person individual entity firm circumstances thereof")
+    for word in words(
+        """anyone anybody everyone everybody person individual entity firm circumstances thereof
+        received disclosed provided furnished obtained supplied"""
+    )
 )
 
 
@@ -113,7 +116,10 @@ def _reaches(one: Claim, other: Claim, shared_scope: frozenset[str]) -> bool:
 
 
 def _same_things(one: Claim, other: Claim) -> bool:
-    return not (one.head & other.head).issubset(_PARTIES)
+    """Whether what `other` forbids is no narrower than what `one` speaks of."""
+    heads = (one.head & other.head) - _PARTIES
+    known = one.words | other.acts | _PARTIES | _WIDE
+    return bool(heads) and (not other.objects or any(piece <= known and piece & heads for piece in other.objects))
 
 
 def _only(restriction: Claim, definition: Claim) -> Clash | None:

@@ -16,7 +16,8 @@ from context.claims.tokens import Token
 from context.wordlists import word_set
 
 MOST_PAIRS = 20_000  # of sentences compared word by word
-FEWEST_TELLING = 3  # words of meaning in a sentence that is compared with one of another item
+FEWEST_TELLING = 2  # words of meaning in a sentence that is compared with one of another item
+LONGEST_VALUE = 4  # words behind the colon of a label
 _POINTING = word_set("this that these those it they he she here there such both so then")
 
 
@@ -74,7 +75,7 @@ def _by_sentence(a: str, b: str, one_situation: bool) -> Contradiction | None:
                 return None
             if one.sentence.row or other.sentence.row:
                 continue
-            if not one_situation and not (_stands_alone(one.tokens) and _stands_alone(other.tokens)):
+            if not one_situation and not (_stands_alone(one) and _stands_alone(other)):
                 continue
             difference = only_difference(one.tokens, other.tokens, one_situation=one_situation)
             if difference is not None:
@@ -118,11 +119,13 @@ _SENTENCES = {
 }
 
 
-def _stands_alone(tokens: tuple[Token, ...]) -> bool:
+def _stands_alone(said: Read) -> bool:
     """Whether a sentence says by itself what it is about: enough words, and none that points to what came before."""
-    words = [token for token in tokens if token.quantity is None and not token.is_mark]
+    words = [token for token in said.tokens if token.quantity is None and not token.is_mark]
     telling = {token.stem for token in words if token.lower not in STOP and len(token.lower) > 1}
-    return len(telling) >= FEWEST_TELLING and bool(words) and words[0].lower not in _POINTING
+    # "Last updated: 8 June" is a label of its own text, not a statement about another.
+    labelled = any(token.lower == ":" for token in said.tokens[-1 - LONGEST_VALUE :])
+    return len(telling) >= FEWEST_TELLING and words[0].lower not in _POINTING and not labelled
 
 
 def _plain(tokens: tuple[Token, ...]) -> list[str]:

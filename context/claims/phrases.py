@@ -111,6 +111,17 @@ def alternatives(tokens: Sequence[Token]) -> tuple[frozenset[str], ...]:
     return tuple(said for piece in pieces if (said := content(piece)))
 
 
+def noun_phrases(tokens: Sequence[Token]) -> tuple[frozenset[str], ...]:
+    """Runs of words that carry meaning: a noun with what narrows it."""
+    runs: list[list[Token]] = [[]]
+    for token in tokens:
+        if token.is_mark or token.lower in STOP or token.quantity is not None:
+            runs.append([])
+        else:
+            runs[-1].append(token)
+    return tuple(said for run in runs if (said := content(run)))
+
+
 def nouns_of(tokens: Sequence[Token]) -> frozenset[str]:
     """The nouns that a phrase is about: the last word before a preposition, a mark or the end, of each of its parts."""
     heads: set[str] = set()

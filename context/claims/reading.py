@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +17,8 @@ from context.claims.sentences import Sentence, sentences_of
 from context.claims.tokens import Token, tokens_of
 from context.quantities import quantities_in
 
+# Addresses say nothing; they are read as blanks.
+_ADDRESS = re.compile(r"(?<=\])\([^()\s]*(?:\s+\"[^\"]*\")?\)|https?://[^\s<>()]*")
 REMEMBERED_TEXTS = 512
 MOST_CLAIMS = 20_000  # of one text
 
@@ -41,7 +44,8 @@ class Reading:
 @lru_cache(maxsize=REMEMBERED_TEXTS)
 def read(text: str) -> Reading:
     """The sentences and claims of a text, in order. Linear in its length; the last 512 texts are remembered."""
-    quantities = quantities_in(text)
+    shown = _ADDRESS.sub(lambda found: " " * len(found[0]), text)
+    quantities = quantities_in(shown)
     starts = [each.start for each in quantities]
     sentences: list[Read] = []
     at = 0
@@ -49,8 +53,8 @@ def read(text: str) -> Reading:
         while at < len(starts) and starts[at] < sentence.start:
             at += 1
         near = quantities[at : at + 200]
-        own = tuple(tokens_of(text, sentence.start, sentence.end, near))
-        lead = () if sentence.lead is None else tuple(tokens_of(text, *sentence.lead, ()))
+        own = tuple(tokens_of(shown, sentence.start, sentence.end, near))
+        lead = () if sentence.lead is None else tuple(tokens_of(shown, *sentence.lead, ()))
         sentences.append(Read(sentence, own, (*lead, *own)))
     claims: list[Claim] = []
     for each in sentences:

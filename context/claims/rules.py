@@ -18,7 +18,16 @@ from context.claims.grammar import (
 )
 from context.claims.lexicon import key_of
 from context.claims.modality import Marker, Modality
-from context.claims.phrases import alternatives, by_whom, content, nouns_of, object_of, past_adverbs, verbs_at
+from context.claims.phrases import (
+    alternatives,
+    by_whom,
+    content,
+    noun_phrases,
+    nouns_of,
+    object_of,
+    past_adverbs,
+    verbs_at,
+)
 from context.claims.sentences import Sentence
 from context.claims.tokens import Token
 
@@ -85,6 +94,7 @@ def _rule(
         polarity=marker.modality not in (Modality.MUST_NOT, Modality.SHOULD_NOT),
         acts=frozenset(verbs),
         things=things,
+        objects=noun_phrases(before if passive else object_tokens),
         head=head,
         reach=tuple(piece - things for piece in reach),
         scope=_scope(everything),

@@ -12,6 +12,7 @@ _BULLET = re.compile(r"[ \t>]*(?:(?:[-*+•]|\d{1,3}[.)]|\([a-z\d]{1,4}\)|[a-z\d
 _FENCE = re.compile(r"[ \t]{0,3}(?:`{3,}|~{3,})")
 _TABLE = re.compile(r"[ \t]*\|")
 _STOP = re.compile(r"[.!?…](?=[\"”’)\]*_]*(?:\s|$))[\"”’)\]*_]*|;(?=\s|$)")
+_LINK = re.compile(r"[*_]{0,3}!?\[[^\[\]]*\]\([^()]*\)[*_.:]{0,4}")
 _UNFINISHED = re.compile(r"\b(?:not|shall|must|may|will|to|that|and|or|of|by|the|be)[,\s]*\Z|,\s*\Z", re.I)
 _ABBREVIATION = re.compile(
     r"(?:\b(?:e\.g|i\.e|cf|vs|no|nos|art|sec|para|approx|inc|ltd|co|corp|mr|mrs|ms|dr|prof|st|etc|u\.s|u\.k|p|pp|ca)|\b[A-Z])\Z",
@@ -23,7 +24,7 @@ _ABBREVIATION = re.compile(
 class Sentence:
     """`text[start:end]`, and the place of the words that lead into it: the line above a list, or the first half.
 
-    `row` marks cells of a table, whose words stand without a verb.
+    `row` marks cells of a table and titles of links that stand alone: words without a verb.
     """
 
     start: int
@@ -46,7 +47,8 @@ def _sentences(text: str) -> Iterator[Sentence]:
         carried = lead if listed or lead is not None else None
         last: tuple[int, int] | None = None
         for first, after in _split(text, start, end):
-            yield Sentence(start=first, end=after, lead=carried if last is None or listed else None)
+            titled = _LINK.fullmatch(text, first, after) is not None
+            yield Sentence(start=first, end=after, lead=carried if last is None or listed else None, row=titled)
             last = (first, after)
         if last is None:
             continue

@@ -20,6 +20,8 @@ MOST_TOKENS = 120  # of one sentence; aligning costs its square
 MOST_DIFFERENCES = 8
 FEWEST_SHARED = 2
 _FILLERS = ARTICLES | word_set("very also own please just hereby therefore both that then all any every each")
+_RELATIVES = frozenset({"that", "which", "who", "whose", "whom", "where", "when", "if"})
+_SAYING = frozenset({"negation", "opposite", "class"})
 _NOT = frozenset({"not", "never", "no", "non"})
 _AUXILIARIES = word_set("do does did is are was be has have to a an any")
 _BOUNDING = word_set(
@@ -66,6 +68,9 @@ def only_difference(one: Sequence[Token], other: Sequence[Token], *, one_situati
         found += judged
         if len(found) > MOST_DIFFERENCES:
             return None
+    said = [each for each in found if each.nature in _SAYING and not described]
+    if any(_narrows(one, each.ours) or _narrows(other, each.theirs) for each in said):
+        return None
     if not found or shared < FEWEST_SHARED or len({_what(each, one, other) for each in found}) > 1:
         return None
     return found[0]
@@ -218,6 +223,11 @@ def _windows(
     if i and k and one[i - 1].lower == other[k - 1].lower:
         found.append(((i - 1, j), (k - 1, m)))
     return found
+
+
+def _narrows(tokens: Sequence[Token], span: tuple[int, int]) -> bool:
+    """Whether the place is in words that narrow a noun ("trips that are not for work"): a scope, and no statement."""
+    return any(token.lower in _RELATIVES for token in tokens[max(0, span[0] - 3) : span[0]])
 
 
 def _pair(here: str, there: str) -> str:
