@@ -260,6 +260,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": schedule(5),
         "options": {"expires": 5},
     },
+    "prune notifications": {
+        "task": "governance.tasks.prune_notifications",
+        "schedule": schedule(86_400),
+        "options": {"expires": 86_400},
+    },
     "redact expired events": {
         "task": "governance.audit.tasks.redact_expired",
         "schedule": schedule(3_600),
@@ -353,6 +358,7 @@ AUDIT_CHECKPOINT_WEBHOOK = env.text("AUDIT_CHECKPOINT_WEBHOOK")
 AUDIT_TRUSTED_KEYS = env.words("AUDIT_TRUSTED_KEYS")
 
 # Deadlines. What is overdue goes to the domain owner too, once the grace is over.
+NOTIFICATIONS_KEPT_DAYS = env.integer("NOTIFICATIONS_KEPT_DAYS", 180, minimum=1)
 VERIFICATION_GRACE_DAYS = env.integer("VERIFICATION_GRACE_DAYS", 14, minimum=0)
 VERIFICATION_REMIND_DAYS = env.integer("VERIFICATION_REMIND_DAYS", 7, minimum=0)
 REVIEW_REMIND_DAYS = env.integer("REVIEW_REMIND_DAYS", 1, minimum=0)
@@ -415,6 +421,7 @@ INBOX_SOURCES: dict[str, str] = {}
 IMPACT_SOURCES: dict[str, str] = {
     "contracts": "agents.use.impact_of_change",
     "routing": "agents.routing.impact.impact_of_change",
+    "bundles": "agents.held_bundles.impact_of_change",
 }
 # How often each item is used: one factor of its verification debt.
 USE_SOURCES: dict[str, str] = {"bundles": "agents.usage.deliveries"}
@@ -425,6 +432,10 @@ AUDIT_CHECKS: dict[str, str] = {"receipts": "agents.sealing.check_receipts"}
 EVIDENCE_SOURCES: dict[str, str] = {"agents": "agents.evidence.evidence_of"}
 # Parts of the home page and of an item's page, each a function that returns a template and what it shows.
 HOME_PANELS: dict[str, str] = {"refusals": "agents.views.panels.refusals"}
+CATALOGUE_PANELS: dict[str, str] = {
+    "views": "governance.views.saved_views.saved_views",
+    "view_forms": "governance.views.saved_views.saved_view_forms",
+}
 ITEM_PANELS: dict[str, str] = {
     "actions": "governance.views.panels.item_actions",
     "changes": "governance.views.panels.pending_changes",

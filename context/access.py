@@ -63,6 +63,19 @@ def principal_for(user: User) -> Principal:
     )
 
 
+def other_accounts_of(principal: Principal) -> frozenset[int]:
+    """Accounts with the same e-mail address, which count as the same person where distinct people are asked for.
+
+    One query. An account without an address is nobody else's.
+    """
+    if principal.kind != "person":
+        return frozenset()
+    address = User.objects.filter(pk=principal.id).values_list("email", flat=True).first() or ""
+    if not address.strip():
+        return frozenset()
+    return frozenset(User.objects.filter(email__iexact=address).exclude(pk=principal.id).values_list("pk", flat=True))
+
+
 def domain_ids_at_or_below(domains: Iterable[Domain]) -> frozenset[int]:
     """The ids of these domains and all their descendants. One query."""
     parents = dict(Domain.objects.values_list("pk", "parent_id"))

@@ -35,6 +35,7 @@ TEXTS: Final = (
 )
 MOST_NAMED: Final = 500
 MOST_FOUND: Final = 30
+MOST_EXPORTED: Final = 20_000
 SNIPPET_LENGTH: Final = 320
 _MARKUP: Final = re.compile(r"[#*|`>~]+|-{3,}|(?<!\w)-(?!\w)")
 
@@ -137,6 +138,27 @@ def read_catalogue(
         page=page,
         pages=pages,
     )
+
+
+def list_items(
+    *,
+    principal: Principal,
+    filters: Filters,
+    now: datetime,
+    ranked: Sequence[int] | None = None,
+    sort: str = "title",
+    keys: Sequence[str] | None = None,
+) -> list[ContextItem]:
+    """All that a catalogue page would lead through, up to MOST_EXPORTED, or those of `keys`; without any text."""
+    visible = ContextItem.objects.visible_to(principal)
+    found = visible if ranked is None else visible.filter(pk__in=list(ranked))
+    stated = with_state(found if keys is None else visible.filter(key__in=list(keys)), at=now)
+    matching = stated if keys is not None else _narrowed(stated, filters, now)
+    ordered = matching.select_related("kind", "domain", "owner", "current_version").defer(*TEXTS)
+    if ranked is not None and sort not in SORTS:
+        places = {pk: place for place, pk in enumerate(ranked)}
+        return sorted(ordered, key=lambda item: places.get(item.pk, len(places)))[:MOST_EXPORTED]
+    return list(ordered.order_by(*SORTS.get(sort, SORTS["title"]))[:MOST_EXPORTED])
 
 
 def _narrowed(items: QuerySet[ContextItem], filters: Filters, now: datetime) -> QuerySet[ContextItem]:

@@ -17,6 +17,7 @@ urlpatterns = [
     path("sign-out/", sign_in.SignOut.as_view(), name="sign-out"),
     path("theme/", sign_in.theme, name="theme"),
     path("items/", catalogue.catalogue, name="catalogue"),
+    path("items/export/", catalogue.export, name="export-items"),
     path("items/<slug:domain>/<slug:slug>/", item.item, name="item"),
     path("items/<slug:domain>/<slug:slug>/versions/<int:number>/", item.version, name="version"),
     path("items/<slug:domain>/<slug:slug>/diff/", item.diff, name="diff"),

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
-from context.access import Principal, principal_for
+from context.access import Principal, other_accounts_of, principal_for
 from context.digests import check_storable
 from context.errors import Conflict, InvalidInput, NotPermitted
 from context.models import User
@@ -74,8 +74,11 @@ def ratify(*, actor: User, change_id: int, verdict: str, comment: str = "", now:
         change = get_change(principal=principal, change_id=change_id)
         if change.state != ChangeState.PUBLISHED or not change.emergency_reason:
             raise Conflict(f"Change {change.pk} was not published in an emergency.", field="state")
-        if change.published_by_id == actor.pk or change.editors.filter(pk=actor.pk).exists():
+        themselves = {actor.pk, *other_accounts_of(principal)}
+        if change.published_by_id in themselves or change.editors.filter(pk__in=themselves).exists():
             raise NotPermitted("You wrote or published this change. Two other people have to ratify it.")
+        if change.ratifications.filter(person__in=themselves - {actor.pk}).exists():
+            raise NotPermitted("Another account with your e-mail address has given its verdict already.")
         demands = demands_of(loaded_edits(change))
         if not any(stage.admits(principal) for demand in demands for stage in demand.stages):
             raise NotPermitted("You are not among those who could have approved it.")
@@ -107,7 +110,7 @@ def ratification_progress(change: Change) -> RatificationProgress:
 
 
 def _require_emergency_right(change: Change, principal: Principal) -> None:
-    if change.editors.filter(pk=principal.id).exists():
+    if change.editors.filter(pk__in={principal.id, *other_accounts_of(principal)}).exists():
         raise NotPermitted("You edited this change. Somebody who did not has to publish it, in an emergency too.")
     domains = set(change.edits.values_list("domain_id", flat=True))
     if not all(any(principal.has_role(role, domain) for role in EMERGENCY_ROLES) for domain in domains):

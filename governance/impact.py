@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from django.conf import settings
 from django.utils.module_loading import import_string
@@ -15,12 +16,17 @@ from governance.models import ITEM, Change
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Touched:
-    """One thing that depends on an item of the change: `why` in words, `url` where it has a page."""
+    """One thing that depends on an item of the change: `why` in words, `url` where it has a page.
+
+    `figures` are counts under names that stay, such as deliveries; `last_at` is the last of what they count.
+    """
 
     kind: str
     label: str
     why: str
     url: str = ""
+    figures: Mapping[str, int] = field(default_factory=dict)
+    last_at: datetime | None = None
 
 
 # An impact source takes the change, its keys and who asks, and gives what it knows to be touched.

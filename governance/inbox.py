@@ -11,7 +11,7 @@ from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.module_loading import import_string
 
-from context.access import Principal
+from context.access import Principal, other_accounts_of
 from context.models import ContextItem
 from context.ownership import Answering, read_answering
 from governance.deadlines import Judged, StageDeadline, changes_in_review, escalates_to, judged
@@ -96,10 +96,11 @@ def overdue_items(principal: Principal, *, now: datetime) -> list[ContextItem]:
 
 def _waiting(principal: Principal, in_review: Sequence[Judged]) -> list[Waiting]:
     stand_ins = [(each, _readable_by(each.principal, in_review)) for each in standing_in_for(principal.id)]
+    others = other_accounts_of(principal)
     found = []
     for each in in_review:
         usable = [stand_in for stand_in, readable in stand_ins if each.change.pk in readable]
-        verdict = may_review(each.change, principal, each.progress, usable)
+        verdict = may_review(each.change, principal, each.progress, usable, others)
         if verdict.allowed:
             deadline = _own_deadline(each, principal, verdict)
             found.append(

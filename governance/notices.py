@@ -112,6 +112,21 @@ def tell_published(*, change: Change, edits: Sequence[Edit], actor_id: int, now:
         )
 
 
+def tell_emergency(
+    *, change: Change, subject: ledger.Subject, stages: Iterable[StageDemand], actor_id: int, now: datetime
+) -> None:
+    """Those who could have approved it and had no part in it: two of them have to ratify it afterwards."""
+    involved = set(change.editors.values_list("pk", flat=True)) | {change.author_id, actor_id}
+    notify(
+        people=who_may_read(change, approvers_of(stages) - involved),
+        kind=NotificationKind.RATIFICATION_ASKED,
+        subject=subject,
+        text=f"“{change.title}” was published in an emergency: {change.emergency_reason[:300]}",
+        url=f"/changes/{change.pk}/",
+        now=now,
+    )
+
+
 def tell_suspended(*, change: Change, subject: ledger.Subject, why: str, now: datetime) -> None:
     """Whoever scheduled it and its author: it did not happen, and why."""
     notify(

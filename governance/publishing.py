@@ -21,7 +21,7 @@ from governance.edits import EditInput, StaleBase, check_bases
 from governance.governed import lock_records
 from governance.governed_edits import check_record_bases
 from governance.models import ITEM, Change, ChangeState, Decision, Edit, Operation
-from governance.notices import tell_published, tell_suspended
+from governance.notices import tell_emergency, tell_published, tell_suspended
 from governance.pen import Pen
 from governance.permissions import may_publish
 from governance.policies import Demand, demands_of, progress_of
@@ -73,6 +73,8 @@ def publish_without_approval(*, actor: User, change_id: int, reason: str, now: d
                 f"Change {change.pk} is {change.get_state_display().lower()}.", field="state", fix="Submit it first."
             )
         change.emergency_reason = reason
+        stages = [stage for demand in demands_of(loaded_edits(change)) for stage in demand.stages]
+        tell_emergency(change=change, subject=subject_of(change), stages=stages, actor_id=actor.pk, now=now)
         return _publish(change, actor, principal, prepared, _database_time(now))
 
 

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from difflib import SequenceMatcher
 from typing import Any
 
-from context.access import principal_for
+from context.access import Principal, principal_for
 from context.errors import Conflict, InvalidInput, NotFound
-from context.models import ContextVersion, User
+from context.models import ContextItem, ContextVersion, User
 from governance.change_state import get_change
 from governance.changes import put_edit
 from governance.edits import EditInput, base_state
@@ -93,6 +93,23 @@ def merge(*, base: Payload, mine: Payload, theirs: Payload, onto_version: int) -
             conflicts += found
     return Merge(
         payload=merged, conflicts=tuple(conflicts), onto_version=onto_version, taken_over=tuple(sorted(set(taken)))
+    )
+
+
+def conflicts_told(conflicts: Sequence[PassageConflict], *, principal: Principal) -> tuple[PassageConflict, ...]:
+    """The conflicts without relations whose other end this principal may not know of. One query."""
+    sides = [side for each in conflicts if each.place == "relations" for side in (each.base, each.mine, each.theirs)]
+    keys = {relation["key"] for side in sides for relation in side or ()}
+    known = set(ContextItem.objects.visible_to(principal).filter(key__in=keys).values_list("key", flat=True))
+
+    def told(side: Any) -> Any:
+        return [relation for relation in side or () if relation["key"] in known]
+
+    return tuple(
+        replace(each, base=told(each.base), mine=told(each.mine), theirs=told(each.theirs))
+        if each.place == "relations"
+        else each
+        for each in conflicts
     )
 
 

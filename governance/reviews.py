@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.db import IntegrityError, transaction
 
 from context import signing
-from context.access import Principal, principal_for
+from context.access import Principal, other_accounts_of, principal_for
 from context.digests import check_storable
 from context.errors import Conflict, InvalidInput, NotPermitted
 from context.models import User
@@ -51,11 +51,13 @@ def may_review(
     principal: Principal,
     progress: Sequence[DemandProgress] | None = None,
     stand_ins: Sequence[StandIn] | None = None,
+    other_accounts: Collection[int] | None = None,
 ) -> MayReview:
     """Judge, without deciding, whether this person may review the change as it stands.
 
     Their own right comes first; else that of somebody they stand in for, who did not edit the change, and neither of
-    whom is heard already. `stand_ins` are read where they are not given (see `stand_ins_on`).
+    whom is heard already. `stand_ins` are read where they are not given (see `stand_ins_on`), and so are
+    `other_accounts`: whoever has two is one person.
     """
     if change.author_id == principal.id:
         return MayReview(allowed=False, why_not="You wrote this change. Somebody else has to approve it.")
@@ -66,12 +68,21 @@ def may_review(
         return MayReview(
             allowed=False, why_not=f"The change is {change.get_state_display().lower()}, so there is nothing to decide."
         )
+    others = other_accounts_of(principal) if other_accounts is None else other_accounts
+    twin = next((person for person in change.editors.all() if person.pk in others), None)
+    if twin is not None:
+        return MayReview(
+            allowed=False,
+            why_not=f"{twin.display_name} edited this change and has the e-mail address of this account. "
+            "Somebody else has to approve it.",
+        )
     progress = approval_progress(change) if progress is None else progress
     waiting = [each.current for each in progress if each.current is not None]
     heard = _heard(change)
     if any(stage.stage.admits(principal) for stage in waiting):
-        if principal.id in heard:
-            return MayReview(allowed=False, why_not=_heard_already(principal, heard[principal.id]))
+        same = next((heard[each] for each in (principal.id, *others) if each in heard), None)
+        if same is not None:
+            return MayReview(allowed=False, why_not=_heard_already(principal, same))
         return MayReview(allowed=True)
     candidates = stand_ins_on(change, principal) if stand_ins is None else stand_ins
     why_not = ""

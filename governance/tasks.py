@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from governance.delivering import deliver_due
 from governance.people import look_for_departed_owners as look_for_departed
+from governance.pruning import prune_notifications as prune
 from governance.publishing import publish_due_changes as publish_due
 from governance.reminders import remind
 
@@ -21,6 +22,12 @@ def publish_due_changes() -> list[int]:
 def deliver_notifications() -> int:
     """Send what people are to be told by e-mail and webhook; returns how many went out."""
     return deliver_due(now=timezone.now()).sent
+
+
+@shared_task(name="governance.tasks.prune_notifications")
+def prune_notifications() -> int:
+    """Forget old notifications; returns how many."""
+    return prune(now=timezone.now())
 
 
 @shared_task(name="governance.tasks.remind_of_deadlines")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
@@ -32,6 +33,8 @@ class Bundle(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(digest__regex=DIGEST_PATTERN), name="bundle_is_content_addressed"),
         ]
+        # Which bundles held a text: asked before a change of it is approved, and when it is withdrawn.
+        indexes = [GinIndex(fields=["version_ids"], opclasses=["jsonb_path_ops"], name="bundle_by_text")]
 
     def __str__(self) -> str:
         return f"bundle {self.digest[:12]}"
@@ -53,7 +56,8 @@ class Receipt(models.Model):
     kind = models.CharField(max_length=9, choices=ReceiptKind.choices, default=ReceiptKind.DELIVERED)
     agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="receipts")
     key_prefix = models.CharField(max_length=16)
-    bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="receipts")
+    # Its index is the one below, which also says when and to whom without a look at the row.
+    bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="receipts", db_index=False)
     served_at = models.DateTimeField()
     request_id = models.CharField(max_length=64, blank=True)
     task_digest = models.CharField(max_length=64, blank=True)
@@ -64,6 +68,7 @@ class Receipt(models.Model):
         ordering = ["-served_at", "-id"]
         indexes = [
             models.Index(fields=["agent", "bundle"]),
+            models.Index(fields=["bundle", "served_at", "agent"], name="receipt_of_bundle"),
             models.Index(fields=["served_at"]),
         ]
 

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, time
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpResponse, QueryDict
+from django.http import HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
@@ -24,7 +24,9 @@ from context.views.diff_rows import folded, marked, named_changes
 from context.views.facts import facts_of
 from context.views.pages import PageRequest, page
 from context.views.panels import panels
+from context.views.relation_map import relation_map
 from context.views.substance import substance_of
+from context.views.timeline import day_named, timeline_of
 
 DEFINITION_SHOWN = 220
 
@@ -36,8 +38,8 @@ def item(request: PageRequest, domain: str, slug: str) -> HttpResponse:
     now = timezone.now()
     subject = visible_item(request, f"{domain}/{slug}", now)
     versions = list(versions_of(principal=request.principal, key=subject.key))
-    asked = request.GET.get("as_of", "")
-    moment = _moment(request.GET, now)
+    asked = request.GET.get("as_of", "") or day_named(request.GET.get("day", ""), versions=versions, now=now)
+    moment = _moment(asked, now)
     if asked:
         shown = next((version for version in versions if _in_force(version, moment)), None)
     else:
@@ -139,6 +141,8 @@ def _render_item(
         "html": link_terms(rendered, _terms(request, subject)),
         "facts": facts_of(schema_of(subject.kind), shown.data) if shown else [],
         "claims": shown.claims if shown else [],
+        "line": timeline_of(versions=versions, shown=shown, now=now, moment=moment),
+        "map": relation_map(title=subject.title, outgoing=outgoing, incoming=incoming),
         "outgoing": outgoing,
         "incoming": incoming,
         "stewards": subject.stewards.all(),
@@ -185,10 +189,10 @@ def _in_force(version: ContextVersion, at: datetime) -> bool:
     )
 
 
-def _moment(params: QueryDict, now: datetime) -> datetime:
+def _moment(asked: str, now: datetime) -> datetime:
     """The end of the day asked for, or now where that day is not over or says nothing."""
     try:
-        day = date.fromisoformat(params.get("as_of", ""))
+        day = date.fromisoformat(asked)
     except ValueError:
         return now
     return min(now, datetime.combine(day, time.max, tzinfo=UTC))

@@ -10,13 +10,26 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from config.api.described import CURSOR, LIMIT, answers, number
+from config.api.fields import take
 from config.api.pages import read_page
 from config.api.views import json_response
 from context.digests import plain
 from governance.api.audit import AuditView
-from governance.audit.checkpoints import checkpoints_of, consistency_proof, inclusion_proof, signed_statement
+from governance.audit.checkpoints import (
+    checkpoint_now,
+    checkpoints_of,
+    consistency_proof,
+    inclusion_proof,
+    signed_statement,
+)
 from governance.models import Checkpoint
-from governance.serializers.audit import CheckpointPageSerializer, ConsistencySerializer, InclusionSerializer
+from governance.serializers.audit import (
+    CheckpointPageSerializer,
+    CheckpointSerializer,
+    ConsistencySerializer,
+    InclusionSerializer,
+)
+from governance.serializers.changes import NothingInput
 
 HIGHEST_SEQUENCE = 2**53 - 1
 
@@ -36,6 +49,21 @@ class CheckpointListView(AuditView):
         found = cast("QuerySet[Checkpoint]", checkpoints_of(principal=self.principal))
         page = read_page(found, request=self.http_request, parameters=self.query, by="-sequence")
         return json_response(page.rendered(lambda checkpoint: plain(signed_statement(checkpoint))))
+
+    @extend_schema(
+        operation_id="make_checkpoint",
+        summary="Sign a checkpoint now",
+        description="Over the ledger up to this request, which is an event itself.",
+        request=NothingInput,
+        responses=answers(CheckpointSerializer, status=201),
+    )
+    def post(self, request: Request) -> HttpResponse:
+        def answer() -> HttpResponse:
+            take(NothingInput, self.body)
+            made = checkpoint_now(actor=self.principal, now=self.now)
+            return json_response(plain(signed_statement(made)), status=201, location="/api/v1/audit/checkpoints/")
+
+        return self.write(answer)
 
 
 class InclusionView(AuditView):

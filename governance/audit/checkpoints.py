@@ -21,6 +21,8 @@ from context.access import Principal
 from context.digests import canonical
 from context.errors import DomainError, NotFound
 from context.signing import key_id, public_key, sign
+from governance.audit import ledger
+from governance.audit.attempts import denials_recorded
 from governance.audit.chain import Checker, Fault
 from governance.audit.marks import checkpoint_files, read_checkpoint, statement_of, trusted_keys
 from governance.audit.proofs import Frontier, HashTree
@@ -69,6 +71,21 @@ def make_checkpoint(*, now: datetime) -> Checkpoint | None:
         made.signature = sign(canonical(statement_of(made)))
         made.save(force_insert=True)
         return made
+
+
+def checkpoint_now(*, actor: Principal, now: datetime) -> Checkpoint:
+    """Sign the ledger as it stands because somebody asked for it, that request included; auditors and administrators.
+
+    LedgerBroken, and no checkpoint, where the ledger does not hold.
+    """
+    subject = ledger.Subject(type="ledger", id="audit", label="The audit ledger")
+    with denials_recorded(actor=actor, action="governance.audit.checkpoint", subject=lambda: subject, now=now):
+        require_auditor(actor)
+    with transaction.atomic():
+        ledger.append(actor=actor, action="governance.audit.checkpoint_asked", subject=subject, now=now)
+    made = make_checkpoint(now=now)
+    assert made is not None  # the event above is in it
+    return made
 
 
 def write_files() -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from django.db.models import Q, QuerySet
 from context.access import Principal
 from context.errors import NotFound, NotPermitted
 from context.models import User
-from governance.audit.verification import Verdict, verify_chain
+from governance.audit.verification import Verdict, verify_chain, verify_in_steps
 from governance.audit.withholding import EventReading, read_event, told_to
 from governance.models import AuditEvent
 
@@ -88,6 +89,12 @@ def verify_ledger(*, principal: Principal) -> Verdict:
     """Recompute the whole chain, for an auditor or administrator."""
     require_auditor(principal)
     return verify_chain()
+
+
+def verify_ledger_in_steps(*, principal: Principal) -> Generator[int, None, Verdict]:
+    """As `verify_ledger`, telling after every batch how far it has got."""
+    require_auditor(principal)
+    return verify_in_steps()
 
 
 def require_auditor(principal: Principal) -> None:

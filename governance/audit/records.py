@@ -10,6 +10,7 @@ import orjson
 
 from context.digests import iso
 from context.models import Sensitivity
+from context.spreadsheets import text_cell
 from governance.audit.chain import as_doubles
 from governance.audit.withholding import read_event
 from governance.models import AuditEvent
@@ -39,8 +40,6 @@ CSV_COLUMNS = (
     "previous_hash",
     "hash",
 )
-# What a spreadsheet would take for a formula when it stands first.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
 def native(event: AuditEvent, *, clearance: int) -> dict[str, Any]:
@@ -143,12 +142,7 @@ def csv_row(event: AuditEvent, *, clearance: int) -> list[str]:
         event.previous_hash,
         event.hash,
     )
-    return [inert(str(cell)) for cell in cells]
-
-
-def inert(cell: str) -> str:
-    """The cell as it is, or behind an apostrophe where a spreadsheet would compute it."""
-    return f"'{cell}" if cell.startswith(_FORMULA) else cell
+    return [text_cell(cell) for cell in cells]
 
 
 _USER_TYPES: dict[str, dict[str, Any]] = {

@@ -21,7 +21,8 @@ from context.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from governance.audit import ledger
 from governance.audit.attempts import denials_recorded
 from governance.audit.chain import REDACTED, ranges_of
-from governance.models import AuditEvent, AuditRedaction, LegalHold, RetentionRule
+from governance.audit.reading import require_auditor
+from governance.models import ITEM, AuditEvent, AuditRedaction, Edit, LegalHold, RetentionRule
 
 # Shorter would fall below what the EU AI Act (art. 19 and 26) asks to be kept of logs: six months.
 SHORTEST_DAYS, LONGEST_DAYS = 183, 36_500
@@ -77,7 +78,10 @@ def place_hold(
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> LegalHold:
-    """Keep the payload of the events that match all that is given, whatever the retention; `held` is their actor."""
+    """Keep the payload of the events that match all that is given, whatever the retention; `held` is their actor.
+
+    A hold on an item (`subject_type` item, `subject_id` its key) keeps the events of its changes as well.
+    """
     with _attempting("place_hold", actor, "hold", name, now):
         _require_holder(actor)
     for field, value, limit in (("name", name, 120), ("reason", reason, 5_000)):
@@ -143,6 +147,18 @@ def lift_hold(*, actor: Principal, hold_id: int, reason: str, now: datetime) -> 
     return hold
 
 
+def holds_of(*, principal: Principal) -> list[LegalHold]:
+    """All holds, the latest first, those lifted too; for auditors and administrators."""
+    require_auditor(principal)
+    return list(LegalHold.objects.order_by("-pk"))
+
+
+def retention_of(*, principal: Principal) -> list[RetentionRule]:
+    """How long payloads are kept, by class of action; for auditors and administrators."""
+    require_auditor(principal)
+    return list(RetentionRule.objects.order_by("action_prefix"))
+
+
 def redact_expired_events(*, actor: Principal, now: datetime) -> int:
     """Redact every event that is past its retention and on no hold; returns how many. A transaction for each 5,000."""
     with _attempting("redact", actor, "retention", "", now):
@@ -204,11 +220,14 @@ def _of_class(prefix: str) -> Q:
 
 def _held_by(hold: LegalHold) -> Q:
     """The condition that the trigger asks, so that a batch is not refused for one event of it."""
-    held = _of_class(hold.action_prefix)
-    if hold.subject_type:
-        held &= Q(subject_type=hold.subject_type)
+    about = Q(subject_type=hold.subject_type) if hold.subject_type else Q()
     if hold.subject_id:
-        held &= Q(subject_id=hold.subject_id)
+        about &= Q(subject_id=hold.subject_id)
+        if hold.subject_type == "item":
+            # What is told of the changes of an item is about the item as well.
+            edits = Edit.objects.filter(record=ITEM, key=hold.subject_id).values_list("change_id", flat=True)
+            about |= Q(subject_type="change", subject_id__in=[str(change) for change in edits])
+    held = _of_class(hold.action_prefix) & about
     if hold.actor_kind:
         held &= Q(actor_kind=hold.actor_kind)
     if hold.actor_id is not None:

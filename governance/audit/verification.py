@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
 
@@ -65,13 +65,26 @@ def verify_chain(*, progress: Callable[[int], None] | None = None) -> Verdict:
     Then what upper floors put under the ledger (`AUDIT_CHECKS`): functions of nothing that return the first fault, or
     None, and notes. One streamed query, so that the ledger is judged as of one moment; memory does not grow with it.
     """
+    steps = verify_in_steps()
+    while True:
+        try:
+            checked = next(steps)
+        except StopIteration as end:
+            verdict: Verdict = end.value
+            return verdict
+        if progress is not None:
+            progress(checked)
+
+
+def verify_in_steps() -> Generator[int, None, Verdict]:
+    """As `verify_chain`, but gives after every batch how far it has got, and in the end what it found."""
     started = time.monotonic()
     # Checkpoints first: an event that one of them covers is in every later snapshot.
     found = gather_marks()
     checker = Checker(marks=found.marks)
     fault = found.fault
     if fault is None:
-        fault = _run(checker, progress)
+        fault = yield from _run(checker)
     if fault is None:
         fault = (found.other_ledger(checker.first_hash) if checker.sequence else None) or checker.finish()
     notes = list(found.notes)
@@ -113,12 +126,12 @@ def stream_rows(*, after: int = 0, until: int | None = None) -> Iterator[Row]:
                 yield orjson.loads(line.replace(b"\\\\", b"\\") if b"\\" in line else line)
 
 
-def _run(checker: Checker, progress: Callable[[int], None] | None) -> Fault | None:
+def _run(checker: Checker) -> Generator[int, None, Fault | None]:
     rows = stream_rows(after=checker.sequence)
     fault: Fault | None = None
     while batch := list(islice(rows, BATCH)):
         if fault is None:
             fault = checker.feed(batch)
-            if progress is not None and fault is None and len(batch) == BATCH:
-                progress(checker.sequence)
+            if fault is None and len(batch) == BATCH:
+                yield checker.sequence
     return fault

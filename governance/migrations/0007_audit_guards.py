@@ -45,8 +45,12 @@ BEGIN
     IF EXISTS (
         SELECT 1 FROM governance_legalhold hold
         WHERE hold.lifted_at IS NULL
-          AND (hold.subject_type = '' OR hold.subject_type = OLD.subject_type)
-          AND (hold.subject_id = '' OR hold.subject_id = OLD.subject_id)
+          AND ((hold.subject_type = '' OR hold.subject_type = OLD.subject_type)
+               AND (hold.subject_id = '' OR hold.subject_id = OLD.subject_id)
+               -- A hold on an item keeps what is told of its changes as well.
+               OR (hold.subject_type = 'item' AND hold.subject_id <> '' AND OLD.subject_type = 'change'
+                   AND EXISTS (SELECT 1 FROM governance_edit edit WHERE edit.record = 'item'
+                               AND edit.key = hold.subject_id AND edit.change_id::text = OLD.subject_id)))
           AND (hold.actor_kind = '' OR hold.actor_kind = OLD.actor_kind)
           AND (hold.actor_id IS NULL OR hold.actor_id = OLD.actor_id)
           AND (hold.action_prefix = '' OR hold.action_prefix = OLD.action

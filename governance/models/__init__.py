@@ -27,6 +27,7 @@ from governance.models.policies import ApprovalPolicy, ApprovalStage, ApproverRu
 from governance.models.ratifications import Ratification, RatificationVerdict
 from governance.models.reminders import Reminder, ReminderStep
 from governance.models.reviews import Decision, Review
+from governance.models.saved_views import SavedView
 from governance.models.scans import Scan, ScanMark, ScanShard, ScanState, ShardState
 
 __all__ = [
@@ -67,6 +68,7 @@ __all__ = [
     "Review",
     "ReviewInterval",
     "Rhythm",
+    "SavedView",
     "Scan",
     "ScanMark",
     "ScanShard",

@@ -15,6 +15,7 @@ class NotificationKind(models.TextChoices):
     CHANGE_APPROVED = "change_approved", "Your change was approved"
     CHANGES_REQUESTED = "changes_requested", "Changes to yours were requested"
     CHANGE_REJECTED = "change_rejected", "Your change was rejected"
+    RATIFICATION_ASKED = "ratification_asked", "An emergency waits for your verdict"
     CHANGE_SUSPENDED = "change_suspended", "A scheduled change was suspended"
     ITEM_PUBLISHED = "item_published", "A text you answer for was published"
     VERIFICATION_DUE = "verification_due", "Texts of yours are to be verified"

@@ -108,6 +108,8 @@ class TouchedSerializer(serializers.Serializer[Any]):
     label = serializers.CharField()  # type: ignore[assignment]  # JSON has a field of that name
     why = serializers.CharField()
     url = serializers.CharField(allow_blank=True)
+    figures = serializers.DictField(child=serializers.IntegerField(), help_text="Counts, such as deliveries.")
+    last_at = serializers.DateTimeField(allow_null=True)
 
 
 class ImpactSerializer(serializers.Serializer[Any]):

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator, Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
 
-from django.http import HttpResponse
+from django.contrib import messages
+from django.http import HttpResponse, HttpResponseBase, HttpResponseRedirect, StreamingHttpResponse
 from django.shortcuts import render
+from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from context.errors import NotFound
+from context.digests import canonical, plain
+from context.errors import DomainError, NotFound
+from context.signing import public_key
 from context.views.pages import PageRequest, page
-from governance.audit.reading import EventFilters, events_of, one_event, verify_ledger
+from governance.api.keeping import evidence_response
+from governance.audit.checkpoints import checkpoint_now, checkpoints_of, signed_statement
+from governance.audit.reading import EventFilters, events_of, one_event, verify_ledger_in_steps
+from governance.audit.verification import Verdict
 from governance.audit.withholding import read_event
+from governance.forms.edit_form import said
 from governance.models import AuditEvent
 
 PAGE_SIZE = 50
+CHECKPOINTS_SHOWN = 200
+STEPS_SHOWN = 20
+# Where the page of a verification is cut, for what is told while it runs.
+HERE = "<!-- verdict -->"
+STANDALONE = Path(__file__).parent.parent / "audit" / "standalone"
+VERIFIERS = {name: STANDALONE / f"{name}.py" for name in ("verify_export", "verify_receipt")}
 
 
 @require_GET
@@ -59,11 +77,101 @@ def event(request: PageRequest, sequence: int) -> HttpResponse:
 
 @require_POST
 @page
-def verify(request: PageRequest) -> HttpResponse:
-    """Recompute the whole chain now and say what was found."""
+def verify(request: PageRequest) -> StreamingHttpResponse:
+    """Recompute the whole chain now: the page tells how far it has got while it is made, and ends with the verdict."""
     _require_reader(request)
-    context = {"verdict": verify_ledger(principal=request.principal), "at": timezone.now()}
-    return render(request, "governance/_verdict.html" if request.htmx else "governance/verdict.html", context)
+    last = AuditEvent.objects.order_by("-sequence").values_list("sequence", flat=True).first() or 0
+    steps = verify_ledger_in_steps(principal=request.principal)
+    response = StreamingHttpResponse(_telling(request, steps, last), content_type="text/html; charset=utf-8")
+    # A proxy that gathers the answer before it passes it on would hide the progress.
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+@require_GET
+@page
+def checkpoints(request: PageRequest) -> HttpResponse:
+    """The signed checkpoints, newest first: what one keeps elsewhere, so that a rewritten past is noticed."""
+    _require_reader(request)
+    found = list(checkpoints_of(principal=request.principal)[:CHECKPOINTS_SHOWN])
+    context = {"checkpoints": found, "now": timezone.now(), "public_key": public_key()}
+    return render(request, "governance/checkpoints.html", context)
+
+
+@require_POST
+@page
+def make_checkpoint(request: PageRequest) -> HttpResponse:
+    """Sign the ledger as it stands now."""
+    _require_reader(request)
+    try:
+        made = checkpoint_now(actor=request.principal, now=timezone.now())
+    except DomainError as error:
+        messages.error(request, said(error))
+    else:
+        messages.success(request, f"Signed up to event {made.sequence}. Download it and keep it elsewhere.")
+    return HttpResponseRedirect(reverse("governance:checkpoints"))
+
+
+@require_GET
+@page
+def checkpoint(request: PageRequest, sequence: int) -> HttpResponse:
+    """One checkpoint as a file, as it is signed."""
+    _require_reader(request)
+    found = next((each for each in checkpoints_of(principal=request.principal) if each.sequence == sequence), None)
+    if found is None:
+        raise NotFound("There is no such checkpoint.")
+    response = HttpResponse(canonical(plain(signed_statement(found))), content_type="application/json")
+    response["Content-Disposition"] = f'attachment; filename="checkpoint-{sequence}.json"'
+    return response
+
+
+@require_GET
+@page
+def evidence(request: PageRequest) -> HttpResponseBase:
+    """The evidence kit of an item or of a period, as one archive."""
+    _require_reader(request)
+    end = _day(request.GET.get("to", ""))
+    try:
+        return evidence_response(
+            principal=request.principal,
+            now=timezone.now(),
+            key=request.GET.get("item", "").replace("\x00", "").strip()[:200],
+            since=_day(request.GET.get("from", "")),
+            until=end + timedelta(days=1) if end else None,
+        )
+    except DomainError as error:
+        messages.error(request, said(error))
+        return HttpResponseRedirect(reverse("governance:audit"))
+
+
+@require_GET
+@page
+def verifier(request: PageRequest, name: str) -> HttpResponse:
+    """A script that checks what was downloaded without this server."""
+    script = VERIFIERS.get(name)
+    if script is None:
+        raise NotFound("There is no such script.")
+    response = HttpResponse(script.read_bytes(), content_type="text/x-python; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{script.name}"'
+    return response
+
+
+def _telling(request: PageRequest, steps: Generator[int, None, Verdict], last: int) -> Iterator[str]:
+    """The page in parts: its head, how far the check has got each time that shows, and the verdict."""
+    context: dict[str, Any] = {"at": timezone.now(), "last": last}
+    top, _, rest = render_to_string("governance/verdict.html", context, request).partition(HERE)
+    yield top
+    shown = 0
+    while True:
+        try:
+            checked = next(steps)
+        except StopIteration as end:
+            yield render_to_string("governance/_verdict.html", {"verdict": end.value}, request)
+            break
+        if checked - shown >= last / STEPS_SHOWN:
+            shown = checked
+            yield render_to_string("governance/_checked.html", {"checked": checked, "last": last}, request)
+    yield rest
 
 
 def _require_reader(request: PageRequest) -> None:

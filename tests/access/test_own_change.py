@@ -13,14 +13,15 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from context.access import SYSTEM
+from context.access import SYSTEM, principal_for
 from context.errors import Conflict, DomainError, InvalidInput, NotPermitted
 from context.models import ContextItem, RoleGrant, User
 from governance.changes import add_editor, create_change, submit_change
 from governance.delegations import delegate
 from governance.emergencies import publish_in_emergency
 from governance.importing import carry_out, plan_import
-from governance.models import AuditEvent, Change, ChangeState, Review
+from governance.inbox import inbox_for
+from governance.models import ApprovalStage, AuditEvent, Change, ChangeState, Review
 from governance.personal_tokens import issue_token
 from governance.publishing import publish_change, revert_change
 from governance.reviews import approval_progress, review_change
@@ -282,3 +283,43 @@ def test_publication__without_any_approval__is_refused_however_it_is_asked_for(
             now=timezone.now(),
         )
     assert denied() == ["governance.emergency.denied"]
+
+
+def test_group__that_approves__joined_by_the_author__changes_nothing(cast: Cast, change: Change) -> None:
+    ApprovalStage.objects.update(approvers="group", group=cast.counsel, role="")
+    cast.author.groups.add(cast.counsel)
+    submitted = submit(cast, creation("legal/by-group"))
+    assert_refused(cast, submitted)
+
+
+def test_second_account__with_the_same_address__is_the_same_person(cast: Cast, change: Change) -> None:
+    second = User.objects.create_user(username="ada2", email="AUTHOR@example.org", clearance=2, first_name="Ada")
+    RoleGrant.objects.create(user=second, role="approver", domain=cast.legal)
+    with pytest.raises(NotPermitted, match="Ada Author edited this change and has the e-mail address"):
+        approve(cast, change, actor=second)
+    assert denied() == ["governance.review.denied"]
+    assert not [
+        each for each in inbox_for(principal=principal_for(second), now=timezone.now()) if each.kind == "review"
+    ]
+
+
+def test_second_account__of_a_reviewer__is_not_a_second_approval(cast: Cast, change: Change) -> None:
+    ApprovalStage.objects.update(people_required=2)
+    second = User.objects.create_user(username="rui2", email="reviewer@example.org", clearance=2)
+    RoleGrant.objects.create(user=second, role="approver", domain=cast.legal)
+    submitted = submit(cast, creation("legal/by-two"))
+    approve(cast, submitted, actor=cast.reviewer)
+    with pytest.raises(NotPermitted):
+        approve(cast, submitted, actor=second)
+    assert Change.objects.get(pk=submitted.pk).state == ChangeState.IN_REVIEW
+    assert denied() == ["governance.review.denied"]
+
+
+def test_messages__are_plain_sentences_that_say_who_may(cast: Cast, change: Change) -> None:
+    assert_refused(cast, change)
+    said = AuditEvent.objects.filter(action="governance.review.denied")
+    for event in said:
+        why = event.data["why"]
+        assert why.endswith(".")
+        assert "Somebody else" in why
+        assert not {"_", "403", "exception"} & set(why.lower().split())

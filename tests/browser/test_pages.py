@@ -70,6 +70,8 @@ PAGES = (
     ("/audit/", "auditor"),
     ("/audit/?who=nobody", "auditor"),
     ("/audit/3/", "auditor"),
+    ("/audit/checkpoints/", "auditor"),
+    ("/changes/{stale}/edits/{stale_edit}/?say=1", "author"),
     ("/agents/", "owner"),
     ("/agents/", "outsider"),
     ("/agents/comparer/", "owner"),

@@ -21,11 +21,12 @@ from django.utils import timezone
 from context.access import Principal, principal_for
 from context.errors import InvalidInput, NotPermitted
 from context.signing import public_key
+from context.spreadsheets import text_cell
 from governance.audit import ledger
 from governance.audit.checkpoints import make_checkpoint
 from governance.audit.export import as_csv, as_jsonl, as_ocsf, begin_export
 from governance.audit.reading import EventFilters
-from governance.audit.records import CSV_COLUMNS, inert
+from governance.audit.records import CSV_COLUMNS
 from governance.audit.standalone import verify_export
 from governance.audit.standalone.verify_export import Broken, check
 from governance.models import AuditEvent, Checkpoint
@@ -148,7 +149,7 @@ def test_export__ten_times_the_events__same_number_of_queries(db: None) -> None:
 
 
 @pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1"])
-def test_csv__cell_that_a_spreadsheet_would_compute__is_inert(db: None, text: str) -> None:
+def test_csv__cell_that_a_spreadsheet_would_compute__is_text_cell(db: None, text: str) -> None:
     record(1, label=text)
     begun = begin_export(principal=AUDITOR, filters=EventFilters(), format="csv", now=timezone.now())
 
@@ -156,7 +157,7 @@ def test_csv__cell_that_a_spreadsheet_would_compute__is_inert(db: None, text: st
 
     assert tuple(head) == CSV_COLUMNS
     assert row[head.index("subject")] == f"'{text}"
-    assert inert("fine - really") == "fine - really"
+    assert text_cell("fine - really") == "fine - really"
 
 
 def test_ocsf__each_event__has_the_shape_of_entity_management(db: None) -> None:

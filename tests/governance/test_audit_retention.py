@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import pytest
 from django.core.management import call_command
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from context.access import SYSTEM, principal_for
@@ -25,8 +25,8 @@ from governance.audit.retention import (
 )
 from governance.audit.standalone.verify_export import check
 from governance.audit.verification import verify_chain
-from governance.models import AuditEvent, AuditRedaction, LegalHold
-from tests.cast import Cast
+from governance.models import AuditEvent, AuditRedaction, Change, LegalHold
+from tests.cast import Cast, creation, publish
 from tests.governance.test_ledger import append, as_owner
 
 NOW = timezone.now()
@@ -280,3 +280,27 @@ def test_command__sets_lists_holds_and_redacts(cast: Cast) -> None:
     assert "agents.bundle: 365 days" in out.getvalue()
     assert "'Case 7'" in out.getvalue()
     assert "0 events were redacted" in out.getvalue()
+
+
+def test_hold__on_an_item__keeps_the_events_of_its_changes_too(cast: Cast) -> None:
+    publish(cast, creation("legal/held"), creation("legal/with-it"))
+    publish(cast, creation("legal/other"))
+    held, other = (Change.objects.get(edits__key=key) for key in ("legal/held", "legal/other"))
+    set_retention(actor=SYSTEM, action_prefix="", days=365, now=NOW)
+    place_hold(actor=SYSTEM, name="Case", reason="A claim.", subject_type="item", subject_id="legal/held", now=NOW)
+
+    redact()
+
+    of = AuditEvent.objects.filter(subject_type="change")
+    assert not of.filter(subject_id=str(held.pk), salt="").exists()
+    assert of.filter(subject_id=str(other.pk), salt="").count() == of.filter(subject_id=str(other.pk)).count() > 0
+    # The trigger says the same, whatever a query would ask for.
+    sequence = of.filter(subject_id=str(held.pk)).values_list("sequence", flat=True)[0]
+    with pytest.raises(IntegrityError, match="legal hold"), transaction.atomic():
+        made = AuditRedaction.objects.create(
+            action_prefix="", days=365, recorded_before=LATER, sequences=[sequence], redacted_at=NOW,
+            redacted_by_label="Somebody",
+        )  # fmt: skip
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT plumbline_redact(%s)", [made.pk])
+    assert verify_chain().holds

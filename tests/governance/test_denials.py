@@ -25,6 +25,7 @@ from context.models import ContextItem
 from governance import changes, comments, emergencies, publishing, rebasing, reviews
 from governance.assignment import propose_owner
 from governance.audit import retention, streams
+from governance.audit.checkpoints import checkpoint_now
 from governance.audit.evidence import write_kit
 from governance.audit.export import begin_export
 from governance.audit.reading import EventFilters
@@ -51,12 +52,16 @@ RECORDED_ABOVE = {
     "governance.edits.build_edit": "changes.create_change and put_edit",
     "governance.governed_edits.build_record_edit": "changes.create_change and put_edit",
     "governance.audit.reading.events_of": "AuditView of the API; its page reads as nonexistent",
+    "governance.audit.reading.verify_ledger_in_steps": "its page reads as nonexistent",
+    "governance.audit.retention.holds_of": "AuditView of the API",
+    "governance.audit.retention.retention_of": "AuditView of the API",
     "governance.audit.reading.verify_ledger": "AuditView of the API; its page reads as nonexistent",
     "governance.audit.reading.require_auditor": "AuditView of the API",
     "governance.audit.checkpoints.checkpoints_of": "AuditView of the API",
     "governance.audit.checkpoints.inclusion_proof": "AuditView of the API",
     "governance.audit.checkpoints.consistency_proof": "AuditView of the API",
     "governance.audit.streams.follow_webhook": "nobody: it acts as the system, which is never refused",
+    "agents.contract_proposals.propose_contract": "changes.create_change; it refuses itself only what is no person",
     "agents.serving.read_bundle": "each request of an agent is told by the answer; nothing is attempted but to read",
 }
 
@@ -302,6 +307,7 @@ ATTEMPTS: dict[str, Callable[[Scene], object]] = {
     ),
     "governance.audit.retention.lift_hold": lambda s: retention.lift_hold(**_administering(s), hold_id=1, reason="R"),
     "governance.audit.retention.redact_expired_events": lambda s: retention.redact_expired_events(**_administering(s)),
+    "governance.audit.checkpoints.checkpoint_now": lambda s: checkpoint_now(**_administering(s)),
     "governance.audit.export.begin_export": lambda s: begin_export(
         principal=principal_for(s.cast.author), filters=EventFilters(), format="jsonl", now=s.now
     ),

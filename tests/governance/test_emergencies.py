@@ -9,7 +9,7 @@ from django.utils import timezone
 from context.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from context.models import ContextVersion, RoleGrant
 from governance.emergencies import publish_in_emergency, ratification_progress, ratify
-from governance.models import AuditEvent, Change
+from governance.models import AuditEvent, Change, Notification
 from tests.cast import Cast, creation, propose, submit
 
 REASON = "The regulator's order takes effect today at noon."
@@ -100,3 +100,11 @@ def test_object__says_why_and_stays_visible(cast: Cast) -> None:
         ratify(actor=cast.reviewer, change_id=change.pk, verdict="object", now=timezone.now())
     ratify(actor=cast.reviewer, change_id=change.pk, verdict="object", comment="Too broad.", now=timezone.now())
     assert ratification_progress(change).objected_by == ("Rui Reviewer",)
+
+
+def test_emergency__those_who_must_ratify_it__are_told(cast: Cast) -> None:
+    change = submit(cast, creation("legal/exit"))
+    publish_in_emergency(actor=cast.admin, change_id=change.pk, reason=REASON, now=timezone.now())
+    told = Notification.objects.filter(kind="ratification_asked", subject_id=str(change.pk))
+    assert {each.person for each in told} == {cast.reviewer}
+    assert REASON in told[0].text
