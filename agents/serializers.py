@@ -89,7 +89,7 @@ class EntrySerializer(serializers.Serializer[Any]):
     data = serializers.DictField()  # type: ignore[assignment]  # JSON has a field of that name
     kind = serializers.CharField()
     sensitivity = serializers.CharField()
-    why = serializers.ChoiceField(("required", "optional", "match"))
+    why = serializers.ChoiceField(("required", "optional", "match", "definition"))
     requirement = serializers.CharField(allow_null=True)
     heading_path = serializers.CharField()
     published_at = serializers.DateTimeField()

@@ -17,14 +17,19 @@ import orjson
 
 from context.access import Principal
 from context.availability import Availability, resolve
+from context.definitions import definitions
 from context.digests import iso
 from context.entries import BundleFormat, Entry, Place, TextMoved, place_of, write_out
 from context.errors import DomainError
 from context.matches import matches
+from context.nearness import nearly_repeats
 from context.requirements import Gap, Requirement
 from context.tokens import count_tokens
 
 ATTEMPTS = 3
+# So many matches more are looked at, to stand where others only repeat what is there.
+SPARE_MATCHES = 4
+MOST_DEFINITIONS = 12
 COUNTED = {
     "json": "text of each entry, and its data as canonical JSON",
     "markdown": "the whole of `markdown`",
@@ -57,6 +62,7 @@ class Order:
     token_budget: int
     tokenizer: str
     most_matches: int = 0
+    most_definitions: int = MOST_DEFINITIONS
     query: str = ""
     as_of: datetime | None = None
     serve_with_gaps: bool = False
@@ -88,7 +94,7 @@ class AssembledBundle:
 
 
 def assemble(*, principal: Principal, order: Order) -> AssembledBundle:
-    """Assemble, or raise ContextUnavailable. One to four statements beside the search.
+    """Assemble, or raise ContextUnavailable. One to five statements beside the search.
 
     Where access changes between two of them, it is judged anew.
     """
@@ -106,16 +112,25 @@ def _assemble(principal: Principal, order: Order) -> AssembledBundle:
     shelf = _Shelf(order)
     _place_requirements(shelf, available, order)
     if order.query and order.most_matches:
-        already = {chosen.key for chosen in available.chosen}
         found = matches(
             principal=principal,
             query=order.query,
-            limit=order.most_matches,
+            limit=order.most_matches + SPARE_MATCHES,
             at=available.at,
             as_of=order.as_of,
-            already=already,
+            already={chosen.key for chosen in available.chosen},
         )
-        shelf.offer(found)
+        shelf.offer_unlike(found, most=order.most_matches)
+    if order.most_definitions:
+        # Last, with what the budget leaves: a definition explains the texts, and takes the place of none.
+        terms = definitions(
+            principal=principal,
+            texts=[entry.text for entry in shelf.entries],
+            at=available.at,
+            as_of=order.as_of,
+            already={entry.key for entry in shelf.entries} | {each["key"] for each in shelf.left_out},
+        )
+        shelf.offer(terms[: order.most_definitions])
     leases = [chosen.lease_until for chosen in available.chosen if chosen.version_id in shelf.version_ids]
     return _bound(order, available, shelf, leases)
 
@@ -187,11 +202,28 @@ class _Shelf:
             else:
                 self.leave_out(entry.key, "over_budget", place.requirement, entry.tokens)
 
+    def offer_unlike(self, places: Sequence[Place], *, most: int) -> None:
+        """Take at most `most` in turn that still fit and are no near-duplicates of what is there."""
+        entries = self._write(places)
+        for place, entry in zip(places, entries, strict=True):
+            if most <= 0:
+                break
+            if twin := next((there for there in self.entries if nearly_repeats(entry.text, there.text)), None):
+                self.leave_out(entry.key, "near_duplicate", place.requirement, entry.tokens, instead=twin.key)
+                continue
+            most -= 1
+            if self.spent + entry.tokens <= self.order.token_budget:
+                self.put(entry)
+            else:
+                self.leave_out(entry.key, "over_budget", place.requirement, entry.tokens)
+
     def cost(self, place: Place) -> int:
         return self._write([place])[0].tokens
 
-    def leave_out(self, key: str, why: str, requirement: str | None, tokens: int) -> None:
-        self.left_out.append({"key": key, "why": why, "requirement": requirement, "tokens": tokens})
+    def leave_out(self, key: str, why: str, requirement: str | None, tokens: int, instead: str | None = None) -> None:
+        """`instead` is the key of the entry that stands for what is left out."""
+        told = {"key": key, "why": why, "requirement": requirement, "tokens": tokens}
+        self.left_out.append(told if instead is None else {**told, "instead": instead})
 
     def _write(self, places: Sequence[Place]) -> list[Entry]:
         return write_out(places, tokenizer=self.order.tokenizer, form=self.order.form)

@@ -46,7 +46,7 @@ class Place:
     title: str
     published_at: datetime
     valid_until: datetime | None
-    why: Literal["required", "optional", "match"]
+    why: Literal["required", "optional", "match", "definition"]
     requirement: str | None = None
     anchor: str = ""
     heading_path: str = ""
@@ -55,13 +55,17 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Entry:
-    """A place with its text, written out: `json` in canonical form, `markdown` for a prompt; `tokens` is its cost."""
+    """A place with its text, written out: `json` in canonical form, `markdown` for a prompt; `tokens` is its cost.
+
+    `text` is what an agent reads of it in either form, as it was approved.
+    """
 
     key: str
     number: int
     version_id: int
     sensitivity: int
     valid_until: datetime | None
+    text: str
     json: bytes
     markdown: str
     tokens: int
@@ -106,7 +110,9 @@ def write_out(places: Sequence[Place], *, tokenizer: str, form: BundleFormat) ->
         for place, entry in found.items():
             if entry is None:
                 found[place] = written = _write(place, texts[place.version_id], tokenizer, form)
-                _kept.put((place, tokenizer, form), written, len(written.json) + len(written.markdown))
+                _kept.put(
+                    (place, tokenizer, form), written, len(written.json) + len(written.markdown) + len(written.text)
+                )
     return [entry for place in places if (entry := found[place]) is not None]
 
 
@@ -146,8 +152,8 @@ def _write(place: Place, text: _Text, tokenizer: str, form: BundleFormat) -> Ent
         "approvals": text.approvals,
         "citation": citation(place, text.approvals),
     }
+    body = shown if not whole or not text.body or not facts else f"{text.body}\n\n{facts}"
     if form == "markdown":
-        body = shown if not whole or not text.body or not facts else f"{text.body}\n\n{facts}"
         markdown = _markdown(place, entry["citation"], body)
         tokens = count_tokens(markdown, tokenizer)
     else:
@@ -162,6 +168,7 @@ def _write(place: Place, text: _Text, tokenizer: str, form: BundleFormat) -> Ent
         version_id=place.version_id,
         sensitivity=place.sensitivity,
         valid_until=place.valid_until,
+        text=body,
         json=canonical(entry),
         markdown=markdown,
         tokens=tokens,

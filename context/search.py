@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from context.access import Principal
 from context.embeddings import encode_query, model_name, vector_text
@@ -29,7 +30,10 @@ class Hit:
     item_id: int
     version_id: int
     version: int
+    digest: str
     title: str
+    published_at: datetime
+    valid_until: datetime | None
     kind: str
     domain: str
     sensitivity: int
@@ -61,13 +65,16 @@ def search(
     kinds: Collection[str] | None = None,
     domains: Collection[str] | None = None,
     keys: Collection[str] | None = None,
+    without: Collection[str] = (),
+    each: int = MOST_HITS,
     meaning: float = MEANING,
 ) -> SearchAnswer:
     """The passages in force at `at` (now, or soon: only current texts are indexed) that answer `query` best.
 
     One statement, and the embedding of the question (2 to 3 ms, nothing the second time). `kinds` and `domains`
-    are slugs, `keys` item keys; unknown ones match nothing. `meaning` shifts the weight from words (0) to
-    meaning (1). An empty question has no hits; InvalidInput for one that is too long.
+    are slugs, `keys` item keys; unknown ones match nothing. Items `without` are passed over, and no more than `each`
+    passages of an item are returned. `meaning` shifts the weight from words (0) to meaning (1). An empty question
+    has no hits; InvalidInput for one that is too long.
     """
     words = _words(query)
     if not 1 <= limit <= MOST_HITS:
@@ -79,19 +86,34 @@ def search(
     found = rows(
         SEARCH,
         {
-            **reader(principal),
-            "query": words,
-            "vector": vector_text(encode_query(words)),
-            "model": model_name(),
+            **parameters(principal=principal, words=words, limit=limit, at=at),
             "meaning": meaning,
             "kinds": None if kinds is None else _ids(Kind, kinds),
             "domains": None if domains is None else _ids(Domain, domains),
             "keys": None if keys is None else sorted(keys),
-            "at": at,
-            "limit": limit,
+            "without": sorted(without),
+            "each": each,
         },
     )
     return SearchAnswer(hits=tuple(_hit(row) for row in found if row[0] is not None), unembedded=found[0][-1])
+
+
+def parameters(*, principal: Principal, words: str, limit: int, at: datetime) -> dict[str, Any]:
+    """What the statement takes, with no filter set."""
+    return {
+        **reader(principal),
+        "query": words,
+        "vector": vector_text(encode_query(words)),
+        "model": model_name(),
+        "meaning": MEANING,
+        "kinds": None,
+        "domains": None,
+        "keys": None,
+        "without": [],
+        "each": MOST_HITS,
+        "at": at,
+        "limit": limit,
+    }
 
 
 def search_items(
@@ -104,12 +126,9 @@ def search_items(
     domains: Collection[str] | None = None,
 ) -> list[Hit]:
     """The best passage of each item found, best first; at most `limit` items."""
-    wanted = min(MOST_HITS, 3 * limit)
-    answer = search(principal=principal, query=query, limit=wanted, at=at, kinds=kinds, domains=domains)
-    best: dict[int, Hit] = {}
-    for hit in answer.hits:
-        best.setdefault(hit.item_id, hit)
-    return list(best.values())[:limit]
+    limit = min(limit, MOST_HITS)
+    answer = search(principal=principal, query=query, limit=limit, at=at, kinds=kinds, domains=domains, each=1)
+    return list(answer.hits)
 
 
 def clean_query(query: str) -> str:

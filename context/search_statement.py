@@ -60,6 +60,9 @@ WITH reach AS MATERIALIZED (
 ), named AS MATERIALIZED (
     SELECT coalesce(array_agg(item.id), '{{}}') AS items FROM context_contextitem item
     WHERE item.key = ANY (%(keys)s::text[])
+), left_out AS MATERIALIZED (
+    SELECT coalesce(array_agg(item.id), '{{}}') AS items FROM context_contextitem item
+    WHERE item.key = ANY (%(without)s::text[])
 ), known AS MATERIALIZED (
     SELECT coalesce(sum(mine.passages), 0)::bigint AS passages
     FROM context_lexemecount mine WHERE mine.lexeme = '' AND {_MINE}
@@ -140,22 +143,28 @@ WITH reach AS MATERIALIZED (
 ), placed AS (
     SELECT *, row_number() OVER (PARTITION BY item_id ORDER BY score DESC, id) AS place_in_item,
            (SELECT coalesce(min(score), 0) FROM (
-               SELECT score FROM compared_again ORDER BY score DESC LIMIT {CANDIDATES}) AS first) AS floor
+               SELECT score FROM compared_again ORDER BY score DESC LIMIT {CANDIDATES}) AS best_of_all) AS floor
     FROM compared_again
 ), best AS (
-    SELECT id, dense_place, lexical_place, (1 - {OF_THE_ITEM}) * score + {OF_THE_ITEM} * sum(greatest(score - floor, 0))
+    SELECT id, item_id, place_in_item, dense_place, lexical_place,
+           (1 - {OF_THE_ITEM}) * score + {OF_THE_ITEM} * sum(greatest(score - floor, 0))
                FILTER (WHERE place_in_item <= {PASSAGES_OF_ITEM}) OVER (PARTITION BY item_id) AS score
-    FROM placed ORDER BY score DESC, id LIMIT %(limit)s
+    FROM placed
+), first AS (
+    SELECT best.* FROM best
+    WHERE best.item_id <> ALL ((SELECT items FROM left_out)::bigint[]) AND best.place_in_item <= %(each)s
+    ORDER BY score DESC, id LIMIT %(limit)s
 )
-SELECT item.id, item.key, version.id, version.number, version.title, kind.slug, domain.slug, item.sensitivity,
+SELECT item.id, item.key, version.id, version.number, version.digest, version.title,
+       version.published_at, least(version.valid_to, version.superseded_at), kind.slug, domain.slug, item.sensitivity,
        passage.id, passage.ordinal, passage.heading_path, passage.anchor, passage.text, passage.token_count,
-       best.score, best.dense_place, best.lexical_place,
+       first.score, first.dense_place, first.lexical_place,
        (SELECT count(*) FROM context_passage passage WHERE passage.embedding IS NULL AND {_PERMITTED})
-FROM (SELECT 1) AS always LEFT JOIN best ON true
-LEFT JOIN context_passage passage ON passage.id = best.id
+FROM (SELECT 1) AS always LEFT JOIN first ON true
+LEFT JOIN context_passage passage ON passage.id = first.id
 LEFT JOIN context_contextitem item ON item.id = passage.item_id AND {visible("item")}
 LEFT JOIN context_contextversion version ON version.id = passage.version_id
 LEFT JOIN context_kind kind ON kind.id = item.kind_id
 LEFT JOIN context_domain domain ON domain.id = item.domain_id
-ORDER BY best.score DESC, best.id
+ORDER BY first.score DESC, first.id
 """

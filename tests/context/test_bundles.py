@@ -233,7 +233,8 @@ def test_assemble__several_passages_of_one_item__stand_together_in_its_order(cas
 
 
 def test_assemble__match_over_budget__is_left_out_with_its_cost(cast: Cast) -> None:
-    publish(cast, creation("legal/a", body=words(20)), creation("legal/b", body=words(90)))
+    other = " ".join(f"liability {number}" for number in range(60))
+    publish(cast, creation("legal/a", body=words(20)), creation("legal/b", body=other))
     told = read(put_together(cast, by_key("legal/a"), query="liability", most_matches=8, token_budget=60))
     assert [entry["key"] for entry in told["entries"]] == ["legal/a"]
     assert [(each["key"], each["why"]) for each in told["manifest"]["left_out"]] == [("legal/b", "over_budget")]
