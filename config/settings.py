@@ -416,7 +416,12 @@ DRIFT_DETECTORS: dict[str, str] = {
     "unread": "governance.drift.unread.DETECTOR",
     "superseded-bundles": "agents.drift.superseded.DETECTOR",
     "keys": "agents.drift.keys.DETECTOR",
+    "contradiction": "governance.drift.contradictions.DETECTOR",
+    "terminology": "governance.drift.terms.DETECTOR",
+    "duplicate": "governance.drift.duplicates.DETECTOR",
 }
+# Texts of upper floors that use the organisation's terms: each a function that gives them.
+TERM_SOURCES: dict[str, str] = {"contracts": "agents.drift.wording.contract_texts"}
 INBOX_SOURCES: dict[str, str] = {}
 IMPACT_SOURCES: dict[str, str] = {
     "contracts": "agents.use.impact_of_change",

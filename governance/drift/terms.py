@@ -1,0 +1,229 @@
+"""Detector: where do texts use the wrong words for a thing? Must not judge one text (terms_checking.py does)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db import connection
+from django.utils.module_loading import import_string
+
+from governance.drift.detectors import Detector, Looking, Option, Scope, Subjects
+from governance.drift.drafts import Excerpt, FindingDraft, Place, Proposal, evidence
+from governance.drift.terms_checking import TermUse, check_terms, expansions_in
+from governance.drift.terms_reading import Term, Terms, read_terms
+
+TEXTS_AT_ONCE = 2_000
+MOST_SHOWN = 5  # places of one finding
+AROUND = 240  # characters shown on each side of a place
+MOST_MEANINGS = 8  # of one abbreviation that are shown
+_TEXTS = """
+    SELECT version.item_id, item.key, version.title, version.number, version.body
+    FROM context_contextversion AS version JOIN context_contextitem AS item ON item.id = version.item_id
+    WHERE item.retired_at IS NULL AND version.valid_from <= %(at)s
+      AND (version.valid_to IS NULL OR version.valid_to > %(at)s) AND version.published_at <= %(at)s
+      AND (version.superseded_at IS NULL OR version.superseded_at > %(at)s)
+      AND (%(items)s::bigint[] IS NULL OR version.item_id = ANY(%(items)s::bigint[]))
+    ORDER BY version.item_id
+"""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Text:
+    """One text in force."""
+
+    item_id: int
+    key: str
+    title: str
+    version: int
+    body: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class OtherText:
+    """A text of an upper floor that uses terms, a contract for one. TERM_SOURCES gives them."""
+
+    place: Place
+    text: str
+    domain_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Spelling:
+    """Where a text spells out an abbreviation."""
+
+    text: Text
+    start: int
+    end: int
+    long: str
+
+
+def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[FindingDraft]:
+    """Terms are few and texts many: each text is read once, whatever the number of terms."""
+    terms = read_terms(at=now)
+    wanted = None if subjects.everything else set(subjects.item_ids)
+    everywhere = wanted is not None and any(term.item_id in wanted for term in terms.terms)
+    spelled: dict[str, list[_Spelling]] = defaultdict(list)
+    for text in _texts(now):
+        for each in expansions_in(text.body):
+            spelled[each.short].append(_Spelling(text, each.start, each.end, each.long))
+        if wanted is None or everywhere or text.item_id in wanted:
+            yield from _wrong_names(text, terms, wanted)
+    if context.option("abbreviations"):
+        yield from _ambiguous(terms, spelled, wanted)
+    yield from _other_texts(terms)
+
+
+def _texts(at: datetime) -> Iterator[Text]:
+    """All texts in force, a part at a time."""
+    with connection.cursor() as cursor:
+        cursor.execute(_TEXTS, {"at": at, "items": None})
+        while rows := cursor.fetchmany(TEXTS_AT_ONCE):
+            for item_id, key, title, number, body in rows:
+                yield Text(item_id=item_id, key=key, title=title, version=number, body=body)
+
+
+def _wrong_names(text: Text, terms: Terms, wanted: set[int] | None) -> Iterator[FindingDraft]:
+    """One finding for each term that the text calls by a wrong name."""
+    uses: dict[str, list[TermUse]] = defaultdict(list)
+    for use in check_terms(text.body, terms=terms, title=text.title, own_key=text.key):
+        uses[use.meaning.term.key].append(use)
+    for found in uses.values():
+        term = found[0].meaning.term
+        if wanted is None or text.item_id in wanted or term.item_id in wanted:
+            yield _wrong_name(text, term, found)
+
+
+def _wrong_name(text: Text, term: Term, uses: Sequence[TermUse]) -> FindingDraft:
+    written = sorted({use.written for use in uses})
+    return FindingDraft(
+        cause={"item": text.key, "term": term.key, "what": "wrong name"},
+        summary=f"“{text.title}” calls “{term.title}” by a name that should not be used.",
+        evidence=evidence(
+            sentence=uses[0].sentence,
+            passages=[
+                *(_excerpt(text, use.start, use.end) for use in uses[:MOST_SHOWN]),
+                Excerpt(key=term.key, title=term.title, version=term.version, text=_said_of(term)),
+            ],
+            figures={"places": len(uses)},
+        ),
+        basis={"written": written, "places": len(uses), "term": term.title},
+        item_id=text.item_id,
+        other_item_ids=(term.item_id,),
+        size=0.3,
+        proposal=Proposal(
+            key=text.key,
+            reason=f"The term is “{term.title}” now.",
+            replacements=tuple((name, term.title) for name in written),
+        ),
+    )
+
+
+def _ambiguous(
+    terms: Terms, spelled: Mapping[str, Sequence[_Spelling]], wanted: set[int] | None
+) -> Iterator[FindingDraft]:
+    """One finding for each abbreviation that stands for two things: of two terms, or as texts spell it out."""
+    by_short: dict[str, list[Term]] = defaultdict(list)
+    for term in terms.terms:
+        if term.abbreviation:
+            by_short[term.abbreviation].append(term)
+    for short in sorted({*by_short, *spelled}):
+        owners = by_short.get(short, [])
+        others = [each for each in spelled.get(short, ()) if not any(_is_named(term, each.long) for term in owners)]
+        meanings: dict[str, list[_Spelling]] = defaultdict(list)
+        for each in others:
+            meanings[_plain(each.long)].append(each)
+        if len(owners) + len(_distinct(meanings)) < 2:
+            continue
+        items = {term.item_id for term in owners} | {each.text.item_id for each in others}
+        if wanted is None or items & wanted:
+            yield _two_meanings(short, owners, [meanings[name][0] for name in _distinct(meanings)], items)
+
+
+def _two_meanings(short: str, owners: Sequence[Term], spellings: Sequence[_Spelling], items: set[int]) -> FindingDraft:
+    said = [*(term.title for term in owners), *(each.long for each in spellings)][:MOST_MEANINGS]
+    passages = [
+        *(
+            Excerpt(key=term.key, title=term.title, version=term.version, text=f"{term.title} ({short})")
+            for term in owners
+        ),
+        *(_excerpt(each.text, each.start, each.end) for each in spellings),
+    ]
+    about = spellings[-1].text.item_id if spellings else owners[-1].item_id
+    return FindingDraft(
+        cause={"abbreviation": short, "what": "two meanings"},
+        summary=f"“{short}” stands for more than one thing.",
+        evidence=evidence(
+            sentence=f"“{short}” stands for {' and for '.join(f'“{each}”' for each in said)}.",
+            passages=passages[:MOST_MEANINGS],
+        ),
+        basis={"meanings": sorted(said)},
+        item_id=about,
+        other_item_ids=tuple(sorted(items - {about}))[:MOST_MEANINGS],
+        size=0.3,
+    )
+
+
+def _other_texts(terms: Terms) -> Iterator[FindingDraft]:
+    for source in settings.TERM_SOURCES.values():
+        for other in import_string(source)():
+            for use in check_terms(other.text, terms=terms):
+                yield FindingDraft(
+                    cause={"place": [other.place.type, other.place.id], "term": use.meaning.term.key},
+                    summary=f"“{other.place.label}” calls “{use.instead}” by a name that should not be used.",
+                    evidence=evidence(sentence=use.sentence, written=use.written),
+                    place=other.place,
+                    domain_id=other.domain_id,
+                    other_item_ids=(use.meaning.term.item_id,),
+                    size=0.3,
+                )
+
+
+def _distinct(meanings: Mapping[str, Sequence[_Spelling]]) -> list[str]:
+    """The spelled-out names that are not forms of one another: one word more or less is the same thing."""
+    kept: list[str] = []
+    for name in sorted(meanings):
+        words = set(name.split())
+        if all(len(words ^ set(other.split())) > 1 for other in kept):
+            kept.append(name)
+    return kept
+
+
+def _is_named(term: Term, long: str) -> bool:
+    words = set(_plain(long).split())
+    return any(len(words ^ set(_plain(name).split())) <= 1 for name in (*term.names, *term.deprecated))
+
+
+def _plain(name: str) -> str:
+    return " ".join(word.removesuffix("s") for word in name.lower().replace("-", " ").split())
+
+
+def _said_of(term: Term) -> str:
+    aliases = f" Also: {', '.join(term.aliases)}." if term.aliases else ""
+    wrong = f" No longer: {', '.join(term.deprecated)}." if term.deprecated else ""
+    return f"{term.title}.{aliases}{wrong}"
+
+
+def _excerpt(text: Text, start: int, end: int) -> Excerpt:
+    first, after = max(0, start - AROUND), min(len(text.body), end + AROUND)
+    if first:
+        first = text.body.find(" ", first, start) + 1 or first
+    return Excerpt(
+        key=text.key,
+        title=text.title,
+        version=text.version,
+        text=text.body[first:after],
+        marks=((start - first, end - first),),
+    )
+
+
+DETECTOR = Detector(
+    name="terminology",
+    question="Where do texts use the wrong words for a thing?",
+    scope=Scope.PAIRS,
+    detect=detect,
+    options=(Option(name="abbreviations", default=True, help="Whether abbreviations with two meanings are reported."),),
+)
