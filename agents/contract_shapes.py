@@ -100,5 +100,14 @@ OUTPUT_CHECKS_BY_TYPE: dict[str, dict[str, Any]] = {
         {"of": {"enum": ["any", "required"]}, "minimum": {"type": "integer", "minimum": 1, "maximum": 200}},
     ),
     "no_contradiction": _check("no_contradiction", {"with": {"enum": ["entries", "domain"]}}),
+    # A person sees every nth output (1: each), or those with at least that figure at the place.
+    "human_review": _check(
+        "human_review",
+        {
+            "every": {"type": "integer", "minimum": 1, "maximum": 10_000},
+            "place": _PLACE,
+            "at_least": {"type": "number"},
+        },
+    ),
 }
 OUTPUT_CHECK_TYPES = tuple(OUTPUT_CHECKS_BY_TYPE)
