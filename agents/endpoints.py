@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,12 +13,13 @@ from typing import Any
 from django.db import transaction
 
 from agents.models import EndpointState, EndpointVersion, Health, Latency, ModelEndpoint
-from context.access import Principal, principal_for
+from context.access import Principal
 from context.digests import check_storable, digest_of
 from context.errors import Conflict, InvalidInput, NotPermitted
 from context.models import Role, User
 from context.models.domains import SLUG_PATTERN
 from governance.audit import ledger
+from governance.audit.attempts import asking, denials_recorded
 
 DEAREST = Decimal(100_000)
 MOST_CAPABILITIES = 50
@@ -62,7 +64,7 @@ def register_version(
     now: datetime,
 ) -> EndpointVersion:
     """Make the endpoint, or its next version where anything differs. No agent uses it before it is promoted."""
-    principal = _administrator(actor)
+    principal = _administrator(actor, "register", slug, now)
     _check(slug=slug, name=name, provider=provider, base_url=base_url, credential=credential, terms=terms)
     with transaction.atomic():
         found = ModelEndpoint.objects.select_for_update(of=("self",)).filter(slug=slug).first()
@@ -91,7 +93,7 @@ def register_version(
 
 def promote(*, actor: User, endpoint: ModelEndpoint, number: int, reason: str, now: datetime) -> ModelEndpoint:
     """Put this version in use from the next request on. An earlier one than that in use is a rollback."""
-    principal = _administrator(actor)
+    principal = _administrator(actor, "promote", endpoint.slug, now)
     with transaction.atomic():
         locked = _locked(endpoint)
         version = locked.versions.filter(number=number).first()
@@ -120,7 +122,7 @@ def replace_endpoint(
     *, actor: User, endpoint: ModelEndpoint, by: ModelEndpoint, reason: str, now: datetime
 ) -> ModelEndpoint:
     """Take it out of use and lead its agents to another, which is in use."""
-    principal = _administrator(actor)
+    principal = _administrator(actor, "replace", endpoint.slug, now)
     with transaction.atomic():
         both = {
             each.pk: each
@@ -144,7 +146,7 @@ def replace_endpoint(
 
 def suspend_endpoint(*, actor: User, endpoint: ModelEndpoint, reason: str, now: datetime) -> ModelEndpoint:
     """Take it out of use: routes see its agents as down. Promoting a version puts it back."""
-    principal = _administrator(actor)
+    principal = _administrator(actor, "suspend", endpoint.slug, now)
     with transaction.atomic():
         locked = _locked(endpoint)
         if locked.state == EndpointState.SUSPENDED:
@@ -159,8 +161,9 @@ def note_health(*, actor: Principal, endpoint: ModelEndpoint, health: str, why: 
     """Note how it does, where that is news. Whoever dispatches to it, or an administrator, says so."""
     if health not in Health.values:
         raise InvalidInput("There is no such state of health.", field="health", limit=", ".join(Health.values))
-    if actor.kind != "system" and not actor.has_role(Role.ADMINISTRATOR):
-        raise NotPermitted("Only an administrator may do this.", fix="Ask an administrator.")
+    with _attempting(actor, "note_health", endpoint.slug, now):
+        if actor.kind != "system" and not actor.has_role(Role.ADMINISTRATOR):
+            raise NotPermitted("Only an administrator may do this.", fix="Ask an administrator.")
     with transaction.atomic():
         locked = _locked(endpoint)
         if locked.health == health:
@@ -175,12 +178,22 @@ def _locked(endpoint: ModelEndpoint) -> ModelEndpoint:
     return ModelEndpoint.objects.select_for_update(of=("self",)).select_related("current_version").get(pk=endpoint.pk)
 
 
-def _administrator(actor: User) -> Principal:
-    if not isinstance(actor, User):
-        raise NotPermitted("Only people look after endpoints.", fix="Ask an administrator.")
-    principal = principal_for(actor)
-    if not principal.has_role(Role.ADMINISTRATOR):
-        raise NotPermitted("Only an administrator may do this.", fix="Ask an administrator.")
+def _attempting(actor: Principal, step: str, slug: str, now: datetime) -> AbstractContextManager[None]:
+    return denials_recorded(
+        actor=actor,
+        action=f"agents.endpoint.{step}",
+        subject=lambda: ledger.Subject(type="endpoint", id=slug[:200] or "new", label=slug[:200]),
+        now=now,
+    )
+
+
+def _administrator(actor: User, step: str, slug: str, now: datetime) -> Principal:
+    principal = asking(actor)
+    with _attempting(principal, step, slug, now):
+        if principal.kind != "person":
+            raise NotPermitted("Only people look after endpoints.", fix="Ask an administrator.")
+        if not principal.has_role(Role.ADMINISTRATOR):
+            raise NotPermitted("Only an administrator may do this.", fix="Ask an administrator.")
     return principal
 
 

@@ -12,12 +12,12 @@ from datetime import datetime
 from django.db import transaction
 
 from agents.models import Agent, UnsanctionedUse, UseKind, UseState
-from context.access import principal_for
 from context.client_address import current_client_address
 from context.errors import Conflict, DomainError, InvalidInput, NotPermitted
 from context.models import Role, User
 from context.statements import rows
 from governance.audit import ledger
+from governance.audit.attempts import asking, denials_recorded
 
 LONGEST_NAME = 200
 MOST_PROGRAMS = 500
@@ -92,11 +92,17 @@ def declares(programs: list[str], stated: str) -> bool:
 
 def settle_use(*, actor: User, use: UnsanctionedUse, state: str, reason: str, now: datetime) -> UnsanctionedUse:
     """Sanction it for all agents, block it from the next request on, or open it again."""
-    if not isinstance(actor, User):
-        raise NotPermitted("Only people settle this.", fix="Ask an administrator.")
-    principal = principal_for(actor)
-    if not principal.has_role(Role.ADMINISTRATOR):
-        raise NotPermitted("Only an administrator may do this.", fix="Ask an administrator.")
+    principal = asking(actor)
+    with denials_recorded(
+        actor=principal,
+        action="agents.program.settle",
+        subject=lambda: ledger.Subject(type="program", id=str(use.pk), label=use.name),
+        now=now,
+    ):
+        if principal.kind != "person":
+            raise NotPermitted("Only people settle this.", fix="Ask an administrator.")
+        if not principal.has_role(Role.ADMINISTRATOR):
+            raise NotPermitted("Only an administrator may do this.", fix="Ask an administrator.")
     if state not in UseState.values:
         raise InvalidInput("There is no such state.", field="state", limit=", ".join(UseState.values))
     with transaction.atomic():
