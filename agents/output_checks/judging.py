@@ -13,6 +13,7 @@ from agents.output_checks.citing import citations_required
 from agents.output_checks.contradicting import no_contradiction
 from agents.output_checks.figures import numeric_limits
 from agents.output_checks.model import Failing, Known, Output, output_of
+from agents.output_checks.sampling import human_review
 from agents.output_checks.wording import deprecated_terms, forbidden_terms, required_clauses
 from context import kinds
 from context.access import Principal
@@ -27,6 +28,7 @@ CHECKS: Mapping[str, Check] = {
     "numeric_limits": numeric_limits,
     "citations_required": citations_required,
     "no_contradiction": no_contradiction,
+    "human_review": human_review,
 }
 MOST_FAILINGS = 100
 MOST_TERMS = 5_000
@@ -55,6 +57,7 @@ def judge(
     output: Any,
     task: Any = None,
     given: Collection[int] = (),
+    run: str = "",
     at: datetime,
 ) -> Judgement:
     """Judge an output by the contract version. `given` are the ids of the versions that the agent was served.
@@ -70,6 +73,7 @@ def judge(
     if version.output_checks:
         with reading_as(principal):
             known = known_to(principal=principal, version=version, given=given, at=at)
+        known = replace(known, run=run)
         found += run_checks(version.output_checks, output_of(output, task=task), known)
     by_outcome: dict[str, list[Failing]] = {"reject": [], "review": [], "warn": []}
     for failing in found[:MOST_FAILINGS]:

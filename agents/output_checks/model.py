@@ -52,13 +52,15 @@ class Output:
 class Known:
     """What the organisation says, as far as the agent may read it: the texts it was given, and by key what is in force.
 
-    `given` holds the versions of the run's bundles; `required` the keys of those that its contract requires.
+    `given` holds the versions of the run's bundles; `required` the keys of those that its contract requires; `run`
+    names the run, for what is chosen by its hash.
     """
 
     given: Sequence[ContextVersion] = ()
     required: frozenset[str] = frozenset()
     in_force: Mapping[str, ContextVersion] = field(default_factory=dict)
     terms: Sequence[ContextVersion] = ()
+    run: str = ""
 
 
 def output_of(value: Any, *, task: Any = None) -> Output:

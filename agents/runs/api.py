@@ -13,11 +13,14 @@ from rest_framework.request import Request
 from agents.authentication import AuthenticatedAgent
 from agents.models import Run, RunState, Scope
 from agents.routing.asking import Question
+from agents.runs.contexts import give_bundle
 from agents.runs.finishing import cancel_run, complete_run, fail_run, hand_off
 from agents.runs.leases import claim_run, heartbeat
 from agents.runs.pausing import pause_run, pause_run_of_another, resume_run
 from agents.runs.reading import find_run, run_as_json, step_as_json, summary_of
+from agents.runs.reviewing import review_run
 from agents.runs.serializers import (
+    BundleInput,
     CancelInput,
     ClaimInput,
     ClaimSerializer,
@@ -28,6 +31,7 @@ from agents.runs.serializers import (
     LeaseInput,
     PauseInput,
     ResumeInput,
+    ReviewInput,
     RunPageSerializer,
     RunSerializer,
     StartInput,
@@ -36,6 +40,7 @@ from agents.runs.serializers import (
 )
 from agents.runs.starting import UNTYPED, RunOrder, start_run
 from agents.runs.steps import StepReport, report_step
+from agents.serializers import BundleSerializer, RefusalSerializer
 from config.api.described import CURSOR, IF_NONE_MATCH, LIMIT, answers, word
 from config.api.fields import take
 from config.api.pages import read_page
@@ -43,7 +48,7 @@ from config.api.permissions import Caller
 from config.api.views import ApiView, json_response
 from context.digests import iso
 from context.errors import InvalidInput, NotFound
-from context.models import Domain
+from context.models import Domain, User
 
 
 class RunView(ApiView):
@@ -341,3 +346,57 @@ class CancelView(RunView):
             return known
 
         return self.answer_run(effect)
+
+
+class ReviewView(RunView):
+    """Decide on an output, or on a run that waits for a person."""
+
+    open_to = ("person",)
+
+    @extend_schema(
+        operation_id="review_run",
+        summary="Review a run",
+        description="`digest` is the run's `output_digest` as it was read. With `edit`, `output` stands instead; with "
+        "`reassign`, `agent` and `contract` say who takes the run.",
+        request=ReviewInput,
+        responses=answers(RunSerializer),
+    )
+    def post(self, request: Request, run_id: str) -> HttpResponse:
+        def effect() -> UUID:
+            taken = take(ReviewInput, self.body)
+            known = run_id_of(run_id)
+            review_run(
+                actor=cast(User, self.request.user), run_id=known, said=reviewing.ReviewInput(**taken), now=self.now
+            )
+            return known
+
+        return self.answer_run(effect)
+
+
+class RunBundleView(WorkView):
+    """The bundle of a run, at the run's one snapshot."""
+
+    answers_once = False  # a bundle is addressed by its content: asking again gives the same one
+
+    @extend_schema(
+        operation_id="fetch_bundle_of_run",
+        summary="Fetch the bundle of a run",
+        description="The first bundle fixes the run's snapshot: later ones, of whichever agent, are of that moment.",
+        request=BundleInput,
+        responses={200: BundleSerializer, 409: RefusalSerializer},
+    )
+    def post(self, request: Request, run_id: str) -> HttpResponse:
+        taken = take(BundleInput, self.body)
+        served = give_bundle(
+            agent=self.agent,
+            run_id=run_id_of(run_id),
+            token=taken["lease_token"],
+            query=taken["query"],
+            form=taken["format"],
+            now=self.now,
+        )
+        response = HttpResponse(served.answer, content_type="application/json")
+        response["Plumbline-Receipt"] = str(served.receipt_id)
+        response["Plumbline-Snapshot-At"] = iso(served.bundle.at)
+        response["Cache-Control"] = "private, no-cache"
+        return response

@@ -19,5 +19,7 @@ urlpatterns: list[URLPattern] = [
     re_path(RUN + "hand-off/$", runs.HandOffView.as_view(), name="api-hand-off-run"),
     re_path(RUN + "pause/$", runs.PauseView.as_view(), name="api-pause-run"),
     re_path(RUN + "resume/$", runs.ResumeView.as_view(), name="api-resume-run"),
+    re_path(RUN + "review/$", runs.ReviewView.as_view(), name="api-review-run"),
+    re_path(RUN + "bundle/$", runs.RunBundleView.as_view(), name="api-run-bundle"),
     re_path(RUN + "cancel/$", runs.CancelView.as_view(), name="api-cancel-run"),
 ]

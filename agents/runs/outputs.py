@@ -32,6 +32,7 @@ def judge_output(*, run: Run, output: object, agent: AuthenticatedAgent, now: da
         output=output,
         task=run.task,
         given=given_to(run),
+        run=str(run.pk),
         at=run.snapshot_at,
     )
     because = found.reviewing[0].detail if found.reviewing else ""

@@ -7,11 +7,12 @@ from typing import Any
 
 from rest_framework import serializers
 
-from agents.models import Operation, RunState, StepState
+from agents.models import Operation, RunReviewDecision, RunState, StepState
 from agents.runs.leases import DEFAULT_LEASE, LONGEST_LEASE, SHORTEST_LEASE
 from agents.runs.pausing import CHOICES
 from agents.runs.starting import MOST_ATTEMPTS
 from config.api.fields import Input, Moment, Text, WholeNumber
+from context.search import LONGEST_QUERY
 
 LONGEST_TOKEN = 60
 
@@ -81,6 +82,20 @@ class PauseInput(Input):
 
 class ResumeInput(Input):
     choice = serializers.ChoiceField(CHOICES, required=False, default="", allow_blank=True)
+
+
+class ReviewInput(Input):
+    decision = serializers.ChoiceField(RunReviewDecision.values)
+    comment = Text(max_length=2_000, required=False, default="", allow_blank=True)
+    digest = Text(max_length=64, required=False, default="", allow_blank=True)
+    output = serializers.JSONField(required=False, allow_null=True, default=None)
+    agent = Text(max_length=60, required=False, default="", allow_blank=True)
+    contract = Text(max_length=60, required=False, default="", allow_blank=True)
+
+
+class BundleInput(LeaseInput):
+    query = Text(max_length=LONGEST_QUERY, required=False, default="", allow_blank=True)
+    format = serializers.ChoiceField(("json", "markdown"), required=False, default="json")
 
 
 class CancelInput(Input):

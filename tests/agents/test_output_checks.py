@@ -133,3 +133,17 @@ def test_checks__huge_output__ends_with_a_bounded_list() -> None:
 def test_pointer__escaped_and_absent_places__are_told_apart() -> None:
     assert at({"a/b": {"~": [0, None]}}, "/a~1b/~0/1") == (True, None)
     assert at({"a": []}, "/a/0") == (False, None)
+
+
+def test_human_review__every_nth__is_the_same_for_the_same_run_and_about_one_in_n() -> None:
+    check = {"type": "human_review", "every": 4}
+    chosen = [bool(run_checks([check], output_of(1), Known(run=str(run)))) for run in range(400)]
+    assert chosen == [bool(run_checks([check], output_of(1), Known(run=str(run)))) for run in range(400)]
+    assert 70 <= sum(chosen) <= 130
+
+
+@pytest.mark.parametrize(("output", "asked"), [({"harm": 7}, 1), ({"harm": 6}, 0), ({"harm": "high"}, 1), ({}, 1)])
+def test_human_review__chance_of_harm__asks_from_the_figure_on_and_where_none_is_told(output: Any, asked: int) -> None:
+    check = {"type": "human_review", "place": "/harm", "at_least": 7, "if_failed": "reject"}
+    found = run_checks([check], output_of(output), Known(run="x"))
+    assert [failing.if_failed for failing in found] == ["review"] * asked
