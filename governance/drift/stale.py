@@ -49,12 +49,15 @@ AND NOT EXISTS (
 def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[FindingDraft]:
     """Two statements."""
     asked: dict[str, Any] = {"items": list(subjects.item_ids), "now": now}
-    yield from _overdue(rows(_DUE, asked), now, context)
     furthest = max(
         (context.number("ahead_days", domain_id) for domain_id in subjects.domain_ids),
         default=context.number("ahead_days"),
     )
-    yield from _ended(rows(_ENDING, {**asked, "until": now + timedelta(days=furthest)}), now, context)
+    ending = rows(_ENDING, {**asked, "until": now + timedelta(days=furthest)})
+    yield from _ended(ending, now, context)
+    # What is over is not to be confirmed any more.
+    over = {item_id for item_id, _, _, _, valid_to in ending if valid_to <= now}
+    yield from _overdue((row for row in rows(_DUE, asked) if row[0] not in over), now, context)
 
 
 def _overdue(found: Iterable[tuple[Any, ...]], now: datetime, context: Looking) -> Iterator[FindingDraft]:
