@@ -365,9 +365,8 @@ class ReviewView(RunView):
         def effect() -> UUID:
             taken = take(ReviewInput, self.body)
             known = run_id_of(run_id)
-            review_run(
-                actor=cast(User, self.request.user), run_id=known, said=reviewing.ReviewInput(**taken), now=self.now
-            )
+            person = cast(User, self.request.user)
+            review_run(actor=person, run_id=known, said=RunDecision(**taken), now=self.now)
             return known
 
         return self.answer_run(effect)
