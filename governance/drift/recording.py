@@ -92,7 +92,7 @@ def record_findings(
         rows = Finding.objects.select_for_update(of=("self",)).filter(fingerprint__in=seen).order_by("pk")
         held = {finding.fingerprint: finding for finding in rows}
         writing = _Writing(detector=detector, facts=facts, now=now, done=done)
-        for fingerprint, draft in sorted(seen.items()):
+        for fingerprint, draft in seen.items():
             writing.take(fingerprint, draft, held.get(fingerprint))
         writing.write(actor)
     return done
