@@ -12,8 +12,9 @@ from django.db import transaction
 from agents.as_of import rights_begin
 from agents.contract_proposals import edit_of_contract
 from agents.keys import issue_key, revoke_key
-from agents.models import Agent, AgentKey, ContextContract
+from agents.models import Agent, AgentKey, ContextContract, ModelEndpoint
 from agents.registry import save_agent
+from agents.sample_routing import register_endpoints
 from context.access import SYSTEM
 from context.models import Domain, PersonalToken, Sensitivity, User
 from governance.audit import ledger
@@ -73,6 +74,7 @@ def _register(sample: Sample, now: datetime) -> None:
     stated = {said["slug"]: said for said in sample.agents["contracts"]}
     for said in sample.agents["contract_changes"]:
         _agree(said, [stated[slug] for slug in said["contracts"]], now)
+    register_endpoints(sample, admin, now)
     with rights_begin(now):
         _register_agents(sample, admin, now)
 
@@ -88,6 +90,9 @@ def _register_agents(sample: Sample, admin: User, now: datetime) -> None:
             clearance=Sensitivity.from_word(said["clearance"]),
             domains=list(Domain.objects.filter(slug__in=said["domains"])),
             contracts=list(ContextContract.objects.filter(slug__in=said["contracts"])),
+            endpoint=ModelEndpoint.objects.filter(slug=said.get("endpoint")).first(),
+            capabilities=said.get("capabilities", ()),
+            programs=said.get("programs", ()),
             now=now,
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from agents.views import agents, contracts
+from agents.views import agents, contract_edit, contracts, gaps, route_editor, routes
 
 app_name = "agents"
 
@@ -15,7 +15,17 @@ urlpatterns = [
     path("agents/<slug:slug>/keys/", agents.make_key, name="make-key"),
     path("agents/<slug:slug>/keys/<slug:prefix>/rotate/", agents.renew_key, name="rotate-key"),
     path("agents/<slug:slug>/keys/<slug:prefix>/revoke/", agents.end_key, name="end-key"),
-    path("gaps/", agents.gaps, name="gaps"),
+    path("gaps/", gaps.gaps, name="gaps"),
+    path("gaps/assign/", gaps.assign, name="assign-gap"),
     path("contracts/", contracts.contracts, name="contracts"),
+    path("contracts/new/", contract_edit.new_contract, name="new-contract"),
     path("contracts/<slug:slug>/", contracts.contract, name="contract"),
+    path("contracts/<slug:slug>/edit/", contract_edit.edit_contract, name="edit-contract"),
+    path("contracts/<slug:slug>/retire/", contract_edit.retire_contract, name="retire-contract"),
+    path("contracts/<slug:slug>/versions/<int:number>/revert/", contract_edit.revert_contract, name="revert-contract"),
+    path("routes/", routes.routes, name="routes"),
+    path("routes/new/", route_editor.new_route, name="new-route"),
+    path("routes/decisions/<int:number>/", routes.decision, name="decision"),
+    path("routes/<slug:slug>/", routes.route, name="route"),
+    path("routes/<slug:slug>/edit/", route_editor.edit_route, name="edit-route"),
 ]

@@ -7,7 +7,7 @@ conditions about agents, may decline any task: it hides no later rule and fills 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.routing.boxes import Box, Space, TooManyPieces, intersection, is_empty, is_within, space_of, without
 from agents.routing.definitions import Problem, Rule, Table
@@ -103,7 +103,9 @@ def check_table(table: Table) -> list[Problem]:
     for one, other in _partial(table, found)[:MOST_OVERLAPS_TOLD]:
         both = found.space.in_words(intersection(found.boxes[one], found.boxes[other]))
         what = f"{names[one]} and {names[other]} both match where {both}; the first decides."
-        tell(other, "warning", "overlap", what,
+        # A person or a refusal before the routes is a guard: it is told, and is no mistake.
+        level = "warning" if table.rules[one].outcome.do == "agent" else "note"
+        tell(other, level, "overlap", what,
              "If that is meant, leave it; otherwise narrow one of them.")  # fmt: skip
     for place in found.unproved:
         tell(place, "note", "unproved", f"Whether {names[place]} is ever reached has too many cases to be proved.",
@@ -146,13 +148,19 @@ def _hidden_by(
 
 
 def _partial(table: Table, found: Analysis) -> list[tuple[int, int]]:
-    """Overlaps that may be mistakes: different outcomes, and neither an exception before its rule nor hidden."""
+    """Overlaps that may be mistakes: other destinations, and neither rule an exception to the other or hidden."""
     return [
         (one, other)
         for one, other in found.overlapping
-        if table.rules[one].outcome != table.rules[other].outcome
+        if replace(table.rules[one].outcome, why="") != replace(table.rules[other].outcome, why="")
         and other not in found.hidden
         and one not in found.hidden
         and not is_within(found.boxes[one], found.boxes[other])
         and not is_within(found.boxes[other], found.boxes[one])
+        and not _asked(table.rules[one]) >= _asked(table.rules[other])
     ]
+
+
+def _asked(rule: Rule) -> set[str]:
+    """The facts that a rule asks about: one that asks all that a later one asks, and more, is its exception."""
+    return {condition.fact.name for condition in rule.conditions}

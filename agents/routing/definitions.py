@@ -23,6 +23,16 @@ class Problem:
     message: str
     fix: str = ""
 
+    @property
+    def where(self) -> str:
+        """The place as a person counts it, such as `Rule 4`; empty where it is the whole."""
+        section, _, rest = self.place.partition(".")
+        number = rest.partition(".")[0]
+        one = {"rules": "Rule", "task_types": "Type of task", "fields": "Field"}.get(section)
+        if one is not None and number.isdigit():
+            return f"{one} {int(number) + 1}"
+        return section.replace("_", " ").capitalize()
+
     def as_json(self) -> dict[str, str]:
         return {
             "level": self.level,

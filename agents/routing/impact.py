@@ -14,7 +14,7 @@ from typing import Any
 from django.utils import timezone
 
 from agents.models import Decision
-from agents.routing.candidates import Candidate, candidates_of, context_of, held
+from agents.routing.candidates import Candidate, candidates_of, context_of, contexts_of, held, targets_for
 from agents.routing.decide import Decider, Verdict
 from agents.routing.facts import Facts, TargetContext, context_values, facts_from
 from agents.routing.record import RECORD
@@ -100,15 +100,33 @@ def flips_of_rules(*, change: Change, principal: Principal, now: datetime) -> li
 
 
 def flips_under(draft: Decider, decisions: Sequence[Decision]) -> list[Flip]:
-    """The decisions that a draft decides differently from the same recorded facts."""
+    """The decisions that a draft decides differently from the same recorded facts.
+
+    Agents that the draft names and that were not asked about then are taken as they are now.
+    """
+    facts = {decision.pk: facts_from(decision.facts) for decision in decisions}
+    wanted = {decision.pk: _routes(draft, facts[decision.pk]) for decision in decisions}
+    new = list(
+        dict.fromkeys(pair for key, pairs in wanted.items() for pair in pairs if pair not in facts[key].targets)
+    )[:MOST_PAIRS]
+    candidates = candidates_of([agent for agent, _ in new], load=True, budget=True) if new else {}
+    present = targets_for(new, candidates, contexts_of(new, candidates))
     found = []
     for decision in decisions:
-        facts = facts_from(decision.facts)
+        recorded = facts[decision.pk]
+        known = {pair: present[pair] for pair in wanted[decision.pk] if pair in present}
         made = decider_of(decision.rule_set_version, slug=decision.rule_set_version.rule_set.slug)
-        before, after = made.decide(facts), draft.decide(facts)
+        before = made.decide(recorded)
+        after = draft.decide(replace(recorded, targets={**known, **recorded.targets}))
         if is_other(before, after):
             found.append(Flip(decision=decision, before=before, after=after))
     return found
+
+
+def _routes(decider: Decider, facts: Facts) -> tuple[Pair, ...]:
+    stated = facts.values.get("task.type")
+    task_type = stated if isinstance(stated, str) else None
+    return (*decider.table.pairs_for(task_type), *decider.table.pairs_for(task_type, narrower=True))
 
 
 def is_other(one: Verdict, other: Verdict) -> bool:

@@ -15,6 +15,7 @@ from agents.routing.asking import Answer
 from agents.routing.decide import Verdict, explain
 from agents.routing.definitions import Table
 from agents.routing.facts import Facts, TargetFacts, facts_from, plain
+from agents.routing.operators import said
 from agents.routing.rule_sets import decider_of
 from context.access import Principal
 from context.digests import iso
@@ -32,6 +33,11 @@ class Shown:
     facts: dict[str, Any]
     targets: list[dict[str, Any]]
     withheld: bool
+
+    @property
+    def fact_rows(self) -> list[tuple[str, str]]:
+        """The facts in words, for a page."""
+        return [(name, said(value) or "none") for name, value in self.facts.items()]
 
 
 def known_contracts(principal: Principal, facts: Facts, agent: AuthenticatedAgent | None = None) -> frozenset[str]:

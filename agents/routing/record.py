@@ -32,6 +32,8 @@ FIELDS = (
     "classifier",
 )
 LARGEST_PAYLOAD = 1_000_000
+# Words that stand at that place of an address already.
+RESERVED = ("new", "decisions")
 PROPOSING_ROLES = ("steward", "domain_owner", "administrator")
 _EMPTY: Mapping[str, Any] = {
     "name": "",
@@ -71,6 +73,8 @@ class RuleSetRecord:
         return str(entry.get("name")) if field in ("task_types", "fields", "rules") else None
 
     def check_key(self, key: str) -> None:
+        if key in RESERVED:
+            raise InvalidInput(f"{key} is no name for a rule set.", field="key", fix="Choose another name.")
         if len(key) > 60 or not re.fullmatch(SLUG_PATTERN, key):
             raise InvalidInput(
                 f"{key[:60]!r} cannot name a rule set.",

@@ -159,13 +159,22 @@ def test_check__exception_before_its_rule__is_no_overlap_to_warn_of() -> None:
 
 def test_check__rules_that_half_overlap__are_told_with_the_cases() -> None:
     made = table(
-        rule("value", ("field.value", ">", 5), then={"do": "human", "to": "owner"}),
+        rule("value", ("field.value", ">", 5), then=to("other")),
         rule("type", ("task.type", "is", "a"), then=to("agent")),
         rule("all", then={"do": "refuse"}),
     )
     assert told(made) == [
         ("overlap", "“value” and “type” both match where the task's type is a; value is above 5; the first decides.")
     ]
+
+
+def test_check__person_before_the_routes__is_a_guard_and_only_noted() -> None:
+    made = table(
+        rule("guard", ("field.value", ">", 5), then={"do": "human", "to": "owner"}),
+        rule("type", ("task.type", "is", "a"), then=to("agent")),
+        rule("all", then={"do": "refuse"}),
+    )
+    assert [(each.level, each.code) for each in check_table(made)] == [("note", "overlap")]
 
 
 def test_check__cases_without_a_rule__are_told_in_words() -> None:

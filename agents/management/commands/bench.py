@@ -13,6 +13,7 @@ BENCHMARKS = {
     "audit": "agents.benchmarks.audit.run",
     "bundles": "agents.benchmarks.bundles.run",
     "drift": "agents.benchmarks.drift.run",
+    "ingest": "agents.benchmarks.ingest.run",
     "routing": "agents.benchmarks.routing.run",
 }
 

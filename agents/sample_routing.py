@@ -1,0 +1,98 @@
+"""Registers the sample's endpoints, brings its rule set into force and routes its first tasks; must not make agents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from agents.endpoints import ModelTerms, note_health, promote, register_version
+from agents.routing.asking import Question, ask
+from agents.routing.decisions import record_decision
+from agents.routing.record import RECORD
+from context.access import SYSTEM, principal_for
+from context.models import User
+from governance.changes import create_change, submit_change
+from governance.edits import EditInput
+from governance.models import Operation
+from governance.publishing import publish_change
+from governance.reviews import review_change
+from governance.sample.history import Step, moment
+from governance.sample.reading import Sample
+
+DAYS_UNTIL_TASKS = 4
+MINUTES_APART = 37
+
+
+def routing(sample: Sample) -> list[Step]:
+    """The steps of the history in which routes come into force, and first tasks come by them."""
+    begun = moment(sample.agents["registered"])
+    return [
+        # A moment after the agents that the rules lead to.
+        Step(name="publish routes", at=begun + timedelta(minutes=5), run=lambda now: _publish(sample, now)),
+        Step(name="route tasks", at=begun + timedelta(days=DAYS_UNTIL_TASKS), run=lambda now: _route(sample, now)),
+    ]
+
+
+def register_endpoints(sample: Sample, admin: User, now: datetime) -> None:
+    """Every version of every endpoint, the last of each in use. Before the agents that name them."""
+    for said in sample.agents["endpoints"]:
+        for number, version in enumerate(said["versions"], start=1):
+            made = register_version(
+                actor=admin,
+                slug=said["slug"],
+                name=said["name"],
+                provider=said["provider"],
+                owner=_person(said["owner"]),
+                terms=_terms(version),
+                now=now,
+            )
+            promote(actor=admin, endpoint=made.endpoint, number=number, reason="Tried by the contracts desk", now=now)
+        note_health(actor=SYSTEM, endpoint=made.endpoint, health="healthy", why="Answered the first call", now=now)
+
+
+def _terms(said: Mapping[str, Any]) -> ModelTerms:
+    return ModelTerms(
+        model=said["model"],
+        price_in=Decimal(said["price_in"]),
+        price_out=Decimal(said["price_out"]),
+        currency=said["currency"],
+        capabilities=said["capabilities"],
+        latency=said["latency"],
+    )
+
+
+def _publish(sample: Sample, now: datetime) -> None:
+    """As texts are: proposed, approved by somebody else, published."""
+    said = sample.agents["rule_set_change"]
+    author, reviewer = _person(said["author"]), _person(said["reviewer"])
+    edits = [
+        EditInput(
+            operation=Operation.CREATE,
+            record=RECORD.name,
+            key=each["slug"],
+            payload={name: value for name, value in each.items() if name != "slug"},
+        )
+        for each in sample.agents["rule_sets"]
+    ]
+    change = create_change(actor=author, title=said["title"], reason=said["reason"], edits=edits, now=now)
+    digest = submit_change(actor=author, change_id=change.pk, now=now).digest
+    review_change(
+        actor=reviewer, change_id=change.pk, decision="approve", digest=digest, comment=said["comment"], now=now
+    )
+    publish_change(actor=author, change_id=change.pk, now=now)
+
+
+def _route(sample: Sample, now: datetime) -> None:
+    for number, said in enumerate(sample.agents["tasks"]):
+        at = now + timedelta(minutes=MINUTES_APART * number)
+        person = _person(said["by"])
+        principal = principal_for(person)
+        question = Question(task=said["task"], text=said["text"], rule_set=sample.agents["rule_sets"][0]["slug"])
+        answer = ask(principal=principal, name=person.username, question=question, now=at)
+        record_decision(principal=principal, answer=answer, now=at)
+
+
+def _person(username: str) -> User:
+    return User.objects.get(username=username)
