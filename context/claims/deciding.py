@@ -39,10 +39,6 @@ class Contradiction:
     b: Passage
     sentence: str
 
-    @property
-    def turned(self) -> Contradiction:
-        return Contradiction(rule=self.rule, a=self.b, b=self.a, sentence=self.sentence)
-
 
 def contradiction(
     a: str, b: str, *, one_situation: bool = False, shared_scope: frozenset[str] = frozenset()
@@ -57,10 +53,22 @@ def contradiction(
     turn = b < a
     first, second = (b, a) if turn else (a, b)
     found = _by_sentence(first, second, one_situation) or _by_claim(first, second, shared_scope)
-    return found.turned if found is not None and turn else found
+    if found is None:
+        return None
+    ours, theirs = (found.second, found.first) if turn else (found.first, found.second)
+    sentence = found.sentence.format(a=_quoted(a, ours.focus), b=_quoted(b, theirs.focus))
+    return Contradiction(rule=found.rule, a=ours, b=theirs, sentence=sentence)
 
 
-def _by_sentence(a: str, b: str, one_situation: bool) -> Contradiction | None:
+@dataclass(frozen=True, slots=True)
+class _Found:
+    rule: str
+    first: Passage
+    second: Passage
+    sentence: str
+
+
+def _by_sentence(a: str, b: str, one_situation: bool) -> _Found | None:
     ours, theirs = read(a), read(b)
     words = [frozenset(_plain(each.tokens)) for each in theirs.sentences]
     left = MOST_PAIRS
@@ -79,19 +87,16 @@ def _by_sentence(a: str, b: str, one_situation: bool) -> Contradiction | None:
                 continue
             difference = only_difference(one.tokens, other.tokens, one_situation=one_situation)
             if difference is not None:
-                return Contradiction(
-                    rule=difference.nature,
-                    a=_passage(one, original(one.tokens, difference.ours)),
-                    b=_passage(other, original(other.tokens, difference.theirs)),
-                    sentence=_SENTENCES[difference.nature].format(
-                        a=_quoted(a, original(one.tokens, difference.ours)),
-                        b=_quoted(b, original(other.tokens, difference.theirs)),
-                    ),
+                return _Found(
+                    difference.nature,
+                    _passage(one, original(one.tokens, difference.ours)),
+                    _passage(other, original(other.tokens, difference.theirs)),
+                    _SENTENCES[difference.nature],
                 )
     return None
 
 
-def _by_claim(a: str, b: str, shared_scope: frozenset[str]) -> Contradiction | None:
+def _by_claim(a: str, b: str, shared_scope: frozenset[str]) -> _Found | None:
     left = MOST_PAIRS
     theirs = read(b).claims
     for one in read(a).claims:
@@ -101,11 +106,11 @@ def _by_claim(a: str, b: str, shared_scope: frozenset[str]) -> Contradiction | N
                 return None
             clash = clash_of(one, other, shared_scope=shared_scope)
             if clash is not None:
-                return Contradiction(
-                    rule=clash.rule,
-                    a=Passage(start=one.start, end=one.end, focus=one.focus),
-                    b=Passage(start=other.start, end=other.end, focus=other.focus),
-                    sentence=clash.sentence.format(a=_quoted(a, one.focus), b=_quoted(b, other.focus)),
+                return _Found(
+                    clash.rule,
+                    Passage(start=one.start, end=one.end, focus=one.focus),
+                    Passage(start=other.start, end=other.end, focus=other.focus),
+                    clash.sentence,
                 )
     return None
 

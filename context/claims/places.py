@@ -15,6 +15,11 @@ TIERS = word_set(
     """gold silver bronze platinum basic standard premium enterprise starter free plus pro personal corporate retail
     wholesale junior senior intern interns temporary permanent"""
 )
+# A tier is one where it stands before one of these: an insurer's premium is none.
+TIERED = word_set(
+    """customer customers member members client clients plan plans tier account accounts user users subscriber
+    subscribers subscription subscriptions package edition support staff employee employees contract contracts"""
+)
 
 
 def words_in(texts: Iterable[str]) -> frozenset[str]:
@@ -33,7 +38,7 @@ def stand_apart(one: str, other: str) -> bool:
 def _named(text: str) -> frozenset[str]:
     lowers = [word.lower for word in words_of(text)]
     members = lexicon().members
-    found: set[str] = {lower for lower in lowers if lower in TIERS}
+    found = {tier for tier, whom in zip(lowers, lowers[1:], strict=False) if tier in TIERS and whom in TIERED}
     for at, lower in enumerate(lowers):
         for phrase in (lower, " ".join(lowers[at : at + 2])):
             found |= {f"{name} {member}" for name, member in members.get(phrase, ()) if name in _SCOPING}

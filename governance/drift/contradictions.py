@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
-from governance.drift.contradictions_search import Conflict, Side, conflicts_in_claims, conflicts_in_texts
+from governance.drift.contradictions_search import (
+    Conflict,
+    Side,
+    conflicts_in_claims,
+    conflicts_in_texts,
+    said_since,
+)
 from governance.drift.detectors import Detector, Looking, Option, Scope, Subjects
 from governance.drift.drafts import Excerpt, FindingDraft, Proposal, evidence
 
@@ -15,27 +21,26 @@ _SIZES = {"quantity": 0.8, "ordinal": 0.6, "negation": 1.0, "rule": 1.0, "only":
 
 def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[FindingDraft]:
     item_ids = None if subjects.everything else subjects.item_ids
-    told: set[tuple[str, str, str, str]] = set()
-    for conflict in conflicts_in_claims(at=now, item_ids=item_ids):
-        told |= _told(conflict)
-        yield _draft(conflict)
-    for conflict in conflicts_in_texts(at=now, least=context.number("likeness"), item_ids=item_ids):
-        if told.isdisjoint(_told(conflict)):
-            yield _draft(conflict)
+    found = list(conflicts_in_claims(at=now, item_ids=item_ids))
+    told = {_told(conflict) for conflict in found}
+    texts = conflicts_in_texts(at=now, least=context.number("likeness"), item_ids=item_ids)
+    found += [conflict for conflict in texts if _told(conflict) not in told]
+    since = said_since(conflict_side for conflict in found for conflict_side in (conflict.a, conflict.b))
+    for conflict in found:
+        yield _draft(conflict, since)
 
 
-def _told(conflict: Conflict) -> set[tuple[str, str, str, str]]:
+def _told(conflict: Conflict) -> tuple[str, str, str, str]:
     """What a reader would take for the same finding: the same two items with the same two figures or words."""
-    a, b = _focus(conflict.a), _focus(conflict.b)
-    return {(conflict.a.key, a, conflict.b.key, b)}
+    return conflict.a.key, _focus(conflict.a), conflict.b.key, _focus(conflict.b)
 
 
 def _focus(side: Side) -> str:
     return " ".join(side.text[slice(*side.focus)].lower().split())
 
 
-def _draft(conflict: Conflict) -> FindingDraft:
-    mend, keep = _whom(conflict)
+def _draft(conflict: Conflict, since: Mapping[Side, datetime]) -> FindingDraft:
+    mend, keep = _whom(conflict, since)
     return FindingDraft(
         cause={
             "items": [conflict.a.key, conflict.b.key],
@@ -57,10 +62,10 @@ def _draft(conflict: Conflict) -> FindingDraft:
     )
 
 
-def _whom(conflict: Conflict) -> tuple[Side, Side]:
-    """The text that was approved longer ago is likelier to be the one that has to follow."""
+def _whom(conflict: Conflict, since: Mapping[Side, datetime]) -> tuple[Side, Side]:
+    """What was said longer ago is likelier to be what has to follow."""
     a, b = conflict.a, conflict.b
-    return (a, b) if (a.published_at, a.key) <= (b.published_at, b.key) else (b, a)
+    return (a, b) if (since[a], a.key) <= (since[b], b.key) else (b, a)
 
 
 def _place(side: Side) -> str:
@@ -115,9 +120,3 @@ DETECTOR = Detector(
     ),
     hold_code="contradicted",
 )
-
-
-def all_conflicts(*, now: datetime) -> Iterator[Conflict]:
-    """Everything, as a full scan sees it."""
-    yield from conflicts_in_claims(at=now)
-    yield from conflicts_in_texts(at=now, least=LEAST_LIKENESS)

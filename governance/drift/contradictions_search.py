@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from context.claims.claim import Claim
-from context.claims.conflicts import clash_of
+from context.claims.conflicts import Clash, clash_of
 from context.claims.deciding import Contradiction, contradiction
 from context.claims.declared import declared_claims, place_in
 from context.claims.places import stand_apart, words_in
@@ -126,17 +126,49 @@ def conflicts_in_claims(*, at: datetime, item_ids: Sequence[int] | None = None) 
                 continue
             clash = clash_of(ours, theirs)
             if clash is not None:
-                a, b = _declared_side(one, ours), _declared_side(other, theirs)
-                yield Conflict(
-                    rule=clash.rule,
-                    a=a,
-                    b=b,
-                    sentence=clash.sentence.format(a=_figure(ours), b=_figure(theirs)),
-                    declared=True,
-                )
+                yield between_declared(clash, (one, one.item.key, ours), (other, other.item.key, theirs))
 
 
-def _declared_side(version: ContextVersion, claim: Claim) -> Side:
+Stated = tuple[ContextVersion, str, Claim]
+
+
+def between_declared(clash: Clash, one: Stated, other: Stated) -> Conflict:
+    """The conflict of two declared claims: each with its version and the key of its item."""
+    first, second = (one, other) if one[1] <= other[1] else (other, one)
+    return Conflict(
+        rule=clash.rule,
+        a=_declared_side(*first),
+        b=_declared_side(*second),
+        sentence=clash.sentence.format(a=_figure(first[2]), b=_figure(second[2])),
+        declared=True,
+    )
+
+
+def said_since(sides: Iterable[Side]) -> dict[Side, datetime]:
+    """Since when each side's item has had the sentence, version before version. One statement."""
+    wanted = list(sides)
+    held: dict[int, list[tuple[datetime, str]]] = defaultdict(list)
+    ids = sorted({side.item_id for side in wanted})
+    rows = ContextVersion.objects.filter(item_id__in=ids).order_by("item_id", "-number") if ids else ()
+    for version in rows:
+        held[version.item_id].append((version.published_at, _flat(version.body)))
+    since = {}
+    for side in wanted:
+        sentence = _flat(side.text[slice(*side.sentence)])
+        since[side] = side.published_at
+        for published_at, body in held[side.item_id]:
+            if published_at <= side.published_at:
+                if sentence not in body:
+                    break
+                since[side] = published_at
+    return since
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _declared_side(version: ContextVersion, key: str, claim: Claim) -> Side:
     """Shows the paragraph of the text that says it; where none does, the claim as it is declared."""
     place = place_in(claim, version.body)
     if place is None:
@@ -148,8 +180,8 @@ def _declared_side(version: ContextVersion, claim: Claim) -> Side:
         start, end = place[0] - first, place[1] - first
         focus = (place[2][0] - first, place[2][1] - first)
     return Side(
-        item_id=version.item_id,
-        key=version.item.key,
+        item_id=version.item_id or 0,
+        key=key,
         title=version.title,
         version=version.number,
         published_at=version.published_at,
