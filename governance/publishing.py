@@ -26,6 +26,7 @@ from governance.pen import Pen
 from governance.permissions import may_publish
 from governance.policies import Demand, demands_of, progress_of
 from governance.reviews import ApprovalVoid
+from governance.screening import ScreeningUnread, require_acknowledged
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -91,7 +92,7 @@ def publish_due_changes(*, now: datetime) -> list[int]:
                     continue
                 _publish(change, change.scheduled_by, SYSTEM, prepared, _database_time(now))
             done.append(change_id)
-        except (StaleBase, ApprovalVoid, ApprovalIncomplete) as refusal:
+        except (StaleBase, ApprovalVoid, ApprovalIncomplete, ScreeningUnread) as refusal:
             _suspend(change_id, refusal.detail, now)
     return done
 
@@ -271,6 +272,7 @@ def _require_approval(change: Change, edits: Sequence[Edit]) -> None:
             field="state",
             fix="Have the approvals that are missing given first.",
         )
+    require_acknowledged(change, edits)
 
 
 def _require_same_text(change: Change, edits: Sequence[Edit], demands: Sequence[Demand]) -> None:

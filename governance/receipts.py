@@ -25,14 +25,19 @@ def receipt_for(
     demands: Sequence[Demand],
     now: datetime,
     on_behalf_of: str = "",
+    screening: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The decision as a document: what was decided on (digest), by whom, in whose place, when, under which policies."""
+    """The decision as a document: what was decided on (digest), by whom, in whose place, when, under which policies.
+
+    `screening` are the warnings it was made in view of, where there are any.
+    """
     return {
         "format": FORMAT,
         "change": {"number": change.pk, "title": change.title, "digest": change.digest},
         "reviewer": {"username": reviewer.username, "name": reviewer.display_name},
         **({"on_behalf_of": on_behalf_of} if on_behalf_of else {}),
         "decision": decision,
+        **({"screening": dict(screening)} if screening else {}),
         "comment_sha256": hashlib.sha256(comment.encode()).hexdigest(),
         "decided_at": iso(now),
         "policies": [

@@ -20,6 +20,7 @@ from governance.edits import EditInput
 from governance.models import Operation
 from governance.publishing import publish_change
 from governance.reviews import review_change
+from governance.screening import screen_edits
 
 ITEMS_AT_ONCE = 400
 LONGEST_BODY = 400_000  # characters; a longer document stands in as many items as it needs
@@ -62,12 +63,15 @@ def publish_collection(collection: Collection, *, now: datetime, progress: Progr
             edits.append(EditInput(operation=Operation.CREATE, key=key, payload=payload))
         change = create_change(actor=author, title="Documents", reason="To be searched", edits=edits, now=now)
         change = submit_change(actor=author, change_id=change.pk, now=now)
-        review_change(actor=reviewer, change_id=change.pk, decision="approve", digest=change.digest, now=now)
+        seen = screen_edits(change.edits.select_related("item")).digest
+        review_change(
+            actor=reviewer, change_id=change.pk, decision="approve", digest=change.digest, screening=seen, now=now
+        )
         publish_change(actor=author, change_id=change.pk, now=now)
         progress("Publishing", min(start + ITEMS_AT_ONCE, len(entries)), len(entries))
     waiting = Passage.objects.filter(embedding__isnull=True).count()
     done = 0
-    while batch := embed_pending(128):
+    while batch := embed_pending():
         done += batch
         progress("Embedding", done, waiting)
     refresh_counts(now=now)

@@ -20,6 +20,7 @@ from governance.models import Change, ChangeState, Decision, Review
 from governance.notices import tell_reviewed
 from governance.policies import DemandProgress, StageDemand, demands_of, progress_of
 from governance.receipts import receipt_for, signature_of
+from governance.screening import acknowledged
 
 LONGEST_COMMENT = 10_000
 
@@ -138,12 +139,20 @@ def _admits(stage: StageDemand, stand_in: StandIn) -> bool:
 
 
 def review_change(
-    *, actor: User, change_id: int, decision: str, digest: str, comment: str = "", now: datetime
+    *,
+    actor: User,
+    change_id: int,
+    decision: str,
+    digest: str,
+    comment: str = "",
+    screening: str = "",
+    now: datetime,
 ) -> Review:
     """Record a decision on `digest`. The last approval needed makes the change approved.
 
-    A rejection ends the change, a request for changes makes it a draft again. An attempt that is not permitted is
-    refused with NotPermitted and leaves an audit event of its own.
+    A rejection ends the change, a request for changes makes it a draft again. Where there are warnings about the text
+    (governance/screening.py), an approval names their digest in `screening`; else ScreeningUnread. An attempt that is
+    not permitted is refused with NotPermitted and leaves an audit event of its own.
     """
     principal = principal_for(actor)
     with (
@@ -157,11 +166,18 @@ def review_change(
         ),
         transaction.atomic(),
     ):
-        return _review(actor, principal, change_id, decision, digest, comment, now)
+        return _review(actor, principal, change_id, decision, digest, comment, screening, now)
 
 
 def _review(
-    actor: User, principal: Principal, change_id: int, decision: str, digest: str, comment: str, now: datetime
+    actor: User,
+    principal: Principal,
+    change_id: int,
+    decision: str,
+    digest: str,
+    comment: str,
+    screening: str,
+    now: datetime,
 ) -> Review:
     if decision not in Decision.values:
         raise InvalidInput(
@@ -192,6 +208,7 @@ def _review(
             limit=change.digest,
             fix="Read it again and decide on the new digest.",
         )
+    warnings = acknowledged(change, edits, screening=screening) if decision == Decision.APPROVE else {}
     stand_in = verdict.stand_in
     tokens = [
         stage.token
@@ -209,6 +226,7 @@ def _review(
         demands=demands,
         now=now,
         on_behalf_of=absent.label if absent is not None else "",
+        screening=warnings,
     )
     try:
         with transaction.atomic():
@@ -252,6 +270,7 @@ def _review(
         comment=review.comment,
         state=change.state,
         **({"on_behalf_of": absent.label} if absent is not None else {}),
+        **({"screening": str(warnings["digest"])} if warnings else {}),
     )
     return review
 

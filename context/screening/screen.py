@@ -10,7 +10,8 @@ from context.screening.secrets import secrets_in
 
 # A text that alarms in more places is alarming as a whole; the first of each check are told.
 MOST_OF_A_CHECK = 100
-CHARACTERS_KEPT = 4_000_000
+# Only the alarms are kept, not the texts they are about.
+CHARACTERS_KEPT = 50_000_000
 _KEPT: Kept[tuple[Alarm, ...]] = Kept(characters=CHARACTERS_KEPT)
 
 

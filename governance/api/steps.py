@@ -62,6 +62,7 @@ class ReviewView(ChangeView):
                 decision=taken["decision"],
                 digest=taken["digest"],
                 comment=taken.get("comment", ""),
+                screening=taken.get("screening", ""),
                 now=self.now,
             )
             return change_id

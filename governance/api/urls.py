@@ -31,6 +31,7 @@ from governance.api.keeping import (
 )
 from governance.api.mine import DelegationListView, EditingView, EndDelegationView, InboxView
 from governance.api.scans import ScanListView, ScanView
+from governance.api.screening import ChangeScreeningView
 from governance.api.steps import PublishView, ReopenView, RevertView, ReviewView, SubmitView, WithdrawView
 from governance.api.verification import VerifyItemsView
 
@@ -44,6 +45,7 @@ urlpatterns: list[URLPattern] = [
     path(f"{CHANGE}", ChangeDetailView.as_view()),
     path(f"{CHANGE}diff/", ChangeDiffView.as_view()),
     path(f"{CHANGE}impact/", ChangeImpactView.as_view()),
+    path(f"{CHANGE}screening/", ChangeScreeningView.as_view()),
     path(f"{CHANGE}edits/", EditListView.as_view()),
     path(f"{CHANGE}edits/{KEY}", EditView.as_view()),
     path(f"{CHANGE}records/<slug:record>/<slug:key>/", RecordEditView.as_view()),

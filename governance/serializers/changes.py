@@ -40,6 +40,12 @@ class ReviewInput(Input):
     decision = serializers.ChoiceField(choices=Decision.values)
     digest = serializers.RegexField(DIGEST, max_length=64, help_text="The change's digest as you read it.")
     comment = Text(max_length=LONGEST_COMMENT, required=False, allow_blank=True, help_text="Needed unless you approve.")
+    screening = serializers.RegexField(
+        DIGEST,
+        max_length=64,
+        required=False,
+        help_text="To approve a text with warnings: their digest, from /screening/; you say that you read them.",
+    )
 
 
 class PublishInput(Input):

@@ -31,6 +31,7 @@ from governance.models import ITEM, AuditEvent, Change, ChangeState, Decision, E
 from governance.permissions import may_publish
 from governance.policies import demands_of, progress_of
 from governance.relation_ends import known_ends, without_unknown_ends
+from governance.screening import screen_edits
 from governance.summaries import EditFigures, figures_of, summarise
 from governance.views.passages import lines_of, passages_of
 from governance.views.record_rows import record_rows
@@ -84,6 +85,7 @@ def change(request: PageRequest, number: int) -> HttpResponse:
         "history": _history(subject),
         "reviews": list(subject.reviews.select_related("reviewer")),
         "threads": [replace(each, moved=each.moved or each.comment.pk in gone) for each in threads],
+        "screening": screen_edits(edits),
         "impact": impact_of(change=subject, principal=request.principal) if _is_open(subject) else [],
         "may_hurry": _may_hurry(subject, request, edits, editor=editor),
         "ratification": ratification_progress(subject) if subject.emergency_reason else None,

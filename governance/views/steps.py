@@ -105,6 +105,7 @@ def review(request: PageRequest, number: int) -> HttpResponse:
             decision=decision,
             digest=request.POST.get("digest", ""),
             comment=request.POST.get("comment", ""),
+            screening=request.POST.get("screening", ""),
             now=timezone.now(),
         ),
         done.get(decision, "Recorded."),

@@ -71,6 +71,7 @@ def callers(everybody: Outcome, agent: Outcome = 403, **exceptions: Outcome) -> 
 
 
 AUDITORS = {"auditor": 200, "administrator": 200}
+RUN, HELD = "^runs/(?P<run_id>[0-9a-f-]{36})/", {"lease_token": "x" * 43}
 EDITORS = {"author": DONE, "owner": DONE, "administrator": DONE}
 IT, C = "items/<slug:domain>/<slug:slug>/", "changes/<int:number>/"
 AI = "context/items/<slug:domain>/<slug:slug>/"
@@ -213,6 +214,7 @@ ROWS: list[Row] = [
     api("PATCH", AC, callers(403, author=200, owner=200, administrator=200), callers(403, administrator=200),
         {"title": "Mine"}, path="changes/{change}/", headers=MATCH, of="change"),
     api("GET", AC + "diff/", callers(200), path="changes/{change}/diff/", of="change"),
+    api("GET", AC + "screening/", callers(200), path="changes/{change}/screening/", of="change"),
     api("GET", AC + "impact/", callers(200), path="changes/{change}/impact/", of="change"),
     api("GET", AC + "edits/", callers(200), path="changes/{change}/edits/", of="change"),
     api("POST", AC + "edits/", callers(403, author=201, owner=201, administrator=201),
@@ -303,6 +305,22 @@ ROWS: list[Row] = [
         path="contracts/review/"),
     api("GET", "^contracts/(?P<slug>[a-z0-9-]{1,60})/availability/$", callers(404, 200, owner=200, **AUDITORS),
         path="contracts/review/availability/"),
+    api("GET", "^runs/$", callers(200, 200), path="runs/"),
+    api("GET", RUN + "$", callers(404, 200, owner=200, **AUDITORS), path="runs/{run}/"),
+    api("POST", "^runs/claim/$", callers(403, 200), None, {}, path="runs/claim/"),
+    api("POST", RUN + "heartbeat/$", callers(403, 409), None, HELD, path="runs/{run}/heartbeat/"),
+    api("POST", RUN + "steps/$", callers(403, 409), None, {**HELD, "key": "a", "operation": "chat", "name": "Ask"},
+        path="runs/{run}/steps/"),
+    api("POST", RUN + "complete/$", callers(403, 409), None, {**HELD, "output": 1}, path="runs/{run}/complete/"),
+    api("POST", RUN + "fail/$", callers(403, 409), None, {**HELD, "cause": "x", "detail": "y"}, path="runs/{run}/fail/"),
+    api("POST", RUN + "hand-off/$", callers(403, 409), None, {**HELD, "to": "other", "contract": "review"},
+        path="runs/{run}/hand-off/"),
+    api("POST", RUN + "pause/$", callers(404, 403, owner=200, administrator=200, auditor=403), None,
+        {"reason": "Wait."}, path="runs/{run}/pause/"),
+    api("POST", RUN + "resume/$", callers(404, 403, owner=409, administrator=409, auditor=403), None,
+        {}, path="runs/{run}/resume/"),
+    api("POST", RUN + "cancel/$", callers(404, 403, owner=200, administrator=200, auditor=403), None,
+        {"reason": "No."}, path="runs/{run}/cancel/"),
 ]  # fmt: skip
 
 # The configuration: for staff alone. What the administrator gets by the last word of the view's name; governed

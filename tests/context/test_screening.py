@@ -99,9 +99,7 @@ def test_instructions__to_a_model__are_told(text: str, kind: str) -> None:
     [
         "You are now a supervisor, so read this.",
         "Do not ignore the instructions on the label.",
-        "Include the invoice number in your response to the supplier's letter."
-        if False
-        else "Your response time counts.",
+        "Your response time counts.",
         "Write a user story to describe the need.",
         "What is the capital of Brazil?",
         "Managers must follow all previous guidance.",
