@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import orjson
 from django.core.exceptions import SuspiciousOperation
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse
@@ -18,7 +19,7 @@ from rest_framework.request import Request
 
 from agents.authentication import authenticate
 from agents.bundle_headers import agreed_headers, held_digests
-from agents.contracts import requirements_of
+from agents.contract_availability import availability_of
 from agents.models import ContextContract
 from agents.serializers import (
     AvailabilitySerializer,
@@ -34,13 +35,13 @@ from agents.serving import parse_request, read_bundle, serve_bundle
 from agents.standing_wsgi import PLACE
 from config.api.bodies import read_json
 from config.api.described import AS_OF, CURSOR, IF_NONE_MATCH, LIMIT, answers
+from config.api.entity_tags import not_modified, tag_of, unchanged
 from config.api.errors import MethodNotAllowed
 from config.api.pages import read_page
 from config.api.problems import as_domain_error, problem_response
 from config.api.rendering import rendered
 from config.api.views import ApiView, json_response
 from context.access import Principal
-from context.availability import resolve
 from context.errors import DomainError, NotFound
 
 BODY_LIMIT = 1024 * 1024
@@ -158,9 +159,10 @@ class ContractListView(ApiView):
         responses=answers(ContractPageSerializer),
     )
     def get(self, request: Request) -> HttpResponse:
-        found = ContextContract.objects.visible_to(self.principal).filter(current_version__isnull=False)
+        found = ContextContract.objects.visible_to(self.principal)
+        found = found.filter(current_version__isnull=False, retired_at__isnull=True)
         page = read_page(
-            found.select_related("owner", "current_version"),
+            found.select_related("owner", "domain", "current_version"),
             request=self.http_request,
             parameters=self.query,
             by="slug",
@@ -192,26 +194,25 @@ class ContractAvailabilityView(ApiView):
     @extend_schema(
         operation_id="read_availability",
         summary="See whether a contract's context is available",
-        parameters=[AS_OF],
-        responses=answers(AvailabilitySerializer),
+        description="At a past moment an agent is judged by what it held and might read then, and may read now. The "
+        "entity tag stands for the answer without the moment at which it was given.",
+        parameters=[AS_OF, IF_NONE_MATCH],
+        responses=answers(AvailabilitySerializer, etag=True),
     )
     def get(self, request: Request, slug: str) -> HttpResponse:
         contract = _contract(self.principal, slug)
-        version = contract.current_version
-        if version is None:
-            raise NotFound("There is no such contract.")
-        available = resolve(
-            principal=self.principal,
-            requirements=requirements_of(version.requirements),
-            as_of=self.query.moment("as_of"),
-        )
-        return json_response(render_availability(contract, version.number, available))
+        told = availability_of(principal=self.principal, contract=contract, as_of=self.query.moment("as_of"))
+        body = render_availability(contract, told.version.number, told.available)
+        etag = tag_of(orjson.dumps({**body, "at": None}))
+        if unchanged(self.http_request, etag):
+            return not_modified(etag)
+        return json_response(body, etag=etag)
 
 
 def _contract(principal: Principal, slug: str) -> ContextContract:
     found = (
         ContextContract.objects.visible_to(principal)
-        .select_related("owner", "current_version")
+        .select_related("owner", "domain", "current_version")
         .filter(slug=slug, current_version__isnull=False)
         .first()
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, re_path
 
-from agents import api, holding_api
+from agents import api, gap_api, holding_api
 from agents.routing import api_urls as routing
 from agents.runs import api_urls as runs
 
@@ -27,6 +27,8 @@ urlpatterns: list[URLPattern] = [
         api.described_by(holding_api.changes, holding_api.ChangesDescribed),
         name="api-contract-changes",
     ),
+    re_path(r"^gaps/$", gap_api.GapReportView.as_view(), name="api-gaps"),
+    re_path(r"^gaps/assign/$", gap_api.AssignGapView.as_view(), name="api-assign-gap"),
     re_path(r"^receipts/(?P<receipt_id>[0-9]{1,18})/$", holding_api.ReceiptView.as_view(), name="api-receipt"),
     re_path(r"^skew/$", holding_api.SkewView.as_view(), name="api-skew"),
     re_path(

@@ -49,14 +49,20 @@ def as_it_was(*, agent: AuthenticatedAgent, contract: str, at: datetime) -> Auth
     """
     if contract not in agent.contracts:
         raise NotFound("There is no such contract.", field="contract")
-    then, held = rights_at(principal=agent.principal, at=at)
+    principal, held = held_then(principal=agent.principal, contract=contract, at=at)
+    return replace(agent, principal=principal, contracts={contract: held})
+
+
+def held_then(*, principal: Principal, contract: str, at: datetime) -> tuple[Principal, tuple[int, str]]:
+    """An agent's principal as it reads that moment's texts, and the id and digest of the contract's version then."""
+    then, held = rights_at(principal=principal, at=at)
     if then is None or contract not in held:
         raise NotFound(
             "The agent did not hold this contract at that moment.",
             field="as_of",
             fix="Ask about a later moment.",
         )
-    return replace(agent, principal=replace(agent.principal, then=then), contracts={contract: held[contract]})
+    return replace(principal, then=then), held[contract]
 
 
 def rights_at(*, principal: Principal, at: datetime) -> tuple[Principal | None, dict[str, tuple[int, str]]]:

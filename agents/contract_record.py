@@ -42,7 +42,8 @@ class ContractRecord:
     def check_key(self, key: str) -> None:
         plain = key.replace("-", "")
         well_formed = plain.isascii() and plain.isalnum() and key == key.lower() and "--" not in key
-        if not well_formed or key.startswith("-") or key.endswith("-") or len(key) > LONGEST_SLUG:
+        # `new` is where the form for a new one lies.
+        if not well_formed or key == "new" or key.startswith("-") or key.endswith("-") or len(key) > LONGEST_SLUG:
             raise InvalidInput(
                 f"{key[:80]!r} is no name for a contract.",
                 field="key",

@@ -19,6 +19,7 @@ class ContractSummarySerializer(serializers.Serializer[ContextContract]):
     name = serializers.CharField()
     purpose = serializers.CharField()
     owner = serializers.CharField(source="owner.display_name")
+    domain = serializers.CharField(source="domain.slug", allow_null=True, default=None)
     version = serializers.IntegerField(source="current_version.number")
     digest = serializers.CharField(source="current_version.digest")
 
@@ -29,10 +30,16 @@ class ContractSerializer(ContractSummarySerializer):
     tokenizer = serializers.CharField(source="current_version.tokenizer")
     most_matches = serializers.IntegerField(source="current_version.most_matches")
     when_incomplete = serializers.ChoiceField(WhenIncomplete.values, source="current_version.when_incomplete")
+    escalation_days = serializers.IntegerField(source="current_version.escalation_days")
     task_schema = serializers.JSONField(source="current_version.task_schema", allow_null=True)
     output_schema = serializers.JSONField(source="current_version.output_schema", allow_null=True)
     output_checks = serializers.ListField(child=serializers.DictField(), source="current_version.output_checks")
+    sensitivity = serializers.CharField(source="get_sensitivity_display", help_text="Of the contract, not its texts.")
     created_at = serializers.DateTimeField(source="current_version.created_at")
+    change = serializers.IntegerField(source="current_version.change_number")
+    author = serializers.CharField(source="current_version.author_label")
+    approvals = serializers.ListField(child=serializers.DictField(), source="current_version.approvals")
+    retired_at = serializers.DateTimeField(allow_null=True)
 
 
 class ContractPageSerializer(serializers.Serializer[Any]):
@@ -114,6 +121,13 @@ class BundleSerializer(serializers.Serializer[Any]):
     markdown = serializers.CharField(required=False)
 
 
+class EscalatedSerializer(serializers.Serializer[Any]):
+    requirement = serializers.CharField()
+    code = serializers.ChoiceField(GAP_CODES)
+    to = serializers.CharField(allow_null=True)
+    due_at = serializers.DateTimeField(allow_null=True)
+
+
 class RefusalSerializer(serializers.Serializer[Any]):
     type = serializers.CharField()
     title = serializers.CharField()
@@ -121,6 +135,9 @@ class RefusalSerializer(serializers.Serializer[Any]):
     detail = serializers.CharField()
     fix = serializers.CharField()
     gaps = GapSerializer(many=True)
+    escalated = EscalatedSerializer(
+        many=True, required=False, help_text="Where the contract asks a person: whom, and until when."
+    )
 
 
 def render_availability(contract: ContextContract, number: int, available: Availability) -> dict[str, Any]:

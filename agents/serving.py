@@ -13,6 +13,7 @@ import orjson
 from agents.as_of import as_it_was
 from agents.authentication import AuthenticatedAgent
 from agents.contracts import terms_of
+from agents.escalations import escalate
 from agents.models import ContractVersion, Scope, WhenIncomplete
 from agents.questions import note_question
 from agents.recording import record
@@ -153,6 +154,8 @@ def serve_bundle(
             bundle = assemble(principal=agent.principal, order=order)
     except ContextUnavailable as refusal:
         _record_refusal(agent=agent, version=version, asked=asked, refusal=refusal, task_digest=task_digest, now=now)
+        if version.when_incomplete == WhenIncomplete.ESCALATE and asked.as_of is None:
+            refusal.extra["escalated"] = escalate(version=version, gaps=refusal.gaps, now=now)
         raise
     standing = judged(
         agent=agent, contract=version.contract_id, bundle=bundle, as_of=asked.as_of, task_digest=task_digest

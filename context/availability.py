@@ -184,12 +184,21 @@ def _explain(unmet: Sequence[tuple[Requirement, Sequence[tuple[Candidate, GapCod
     """The gaps, with who answers for the item that is nearest to meeting each requirement. One statement."""
     nearest = [(requirement, *_nearest(bad)) for requirement, bad in unmet]
     items = {item.item_id for _, item, _ in nearest if item is not None}
-    named = dict(rows(_ANSWERING, {"ids": sorted(items)})) if items else {}
+    named = {row[0]: row[1:] for row in rows(_ANSWERING, {"ids": sorted(items)})} if items else {}
     gaps = []
     for requirement, item, code in nearest:
-        owner = named.get(item.item_id) if item is not None else None
+        owner_id, owner = named.get(item.item_id, (None, None)) if item is not None else (None, None)
         fix = _fix_of_missing(requirement) if item is None else _fix(requirement, item, code, owner)
-        gaps.append(Gap(requirement=requirement.name, code=code, owner=owner, fix=fix, required=requirement.required))
+        gaps.append(
+            Gap(
+                requirement=requirement.name,
+                code=code,
+                owner=owner,
+                fix=fix,
+                required=requirement.required,
+                owner_id=owner_id,
+            )
+        )
     return gaps
 
 
@@ -236,7 +245,7 @@ WITH RECURSIVE above AS (
     FROM above JOIN context_domain domain ON domain.id = above.domain_id
     WHERE domain.parent_id IS NOT NULL AND above.distance < 20
 )
-SELECT DISTINCT ON (candidate.item_id) candidate.item_id,
+SELECT DISTINCT ON (candidate.item_id) candidate.item_id, person.id,
     coalesce(nullif(trim(person.first_name || ' ' || person.last_name), ''), person.username)
 FROM (
     SELECT item.id AS item_id, -1 AS distance, item.owner_id AS person_id FROM context_contextitem item

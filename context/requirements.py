@@ -40,14 +40,18 @@ class Requirement:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Gap:
-    """One requirement that is not met: why, who can mend it and the shortest way to do so."""
+    """One requirement that is not met: why, who can mend it and the shortest way to do so.
+
+    `owner_id` is that person, for who has to reach them; it is not told.
+    """
 
     requirement: str
     code: GapCode
     owner: str | None
     fix: str
     required: bool = True
-    numbers: Mapping[str, int] = field(default_factory=dict)
+    numbers: Mapping[str, int] = field(default_factory=dict, hash=False)
+    owner_id: int | None = None
 
     def as_json(self) -> dict[str, Any]:
         told = {"requirement": self.requirement, "code": self.code, "owner": self.owner, "fix": self.fix}

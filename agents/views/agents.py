@@ -16,7 +16,7 @@ from django.views.decorators.http import require_GET, require_POST
 from agents.keys import DEFAULT_SCOPES, issue_key, revoke_key, rotate_key
 from agents.models import Agent, AgentKey, AgentState, Scope
 from agents.registry import set_state
-from agents.use import felt_gaps, skew_of, visible_agents
+from agents.use import skew_of, visible_agents
 from context.errors import DomainError, NotFound
 from context.models import Role
 from context.views.pages import PageRequest, page
@@ -26,7 +26,6 @@ LATELY = timedelta(days=30)
 LIFETIMES = {"30": 30, "90": 90, "365": 365}
 GRACES = {"0": 0, "1": 1, "7": 7}
 SHOWN = 15
-MOST_GAPS = 100
 
 
 @require_GET
@@ -56,16 +55,6 @@ def agents(request: PageRequest) -> HttpResponse:
         "behind": sum(1 for each in skew.values() if each.behind),
     }
     return render(request, "agents/agents.html", context)
-
-
-@require_GET
-@page
-def gaps(request: PageRequest) -> HttpResponse:
-    """What agents lacked, by how often it hurt."""
-    days = 7 if request.GET.get("days") == "7" else 30
-    felt = felt_gaps(principal=request.principal, since=timezone.now() - timedelta(days=days), limit=MOST_GAPS)
-    context = {"days": days, "gaps": felt, "times": sum(gap.times for gap in felt)}
-    return render(request, "agents/gaps.html", context)
 
 
 @require_GET

@@ -13,17 +13,25 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
-from agents.contracts import requirements_of
+from agents.as_of import held_then
+from agents.contract_availability import availability_of
+from agents.contract_record import CONTRACTS
+from agents.contracts import requirements_of, terms_of
+from agents.gap_report import gap_report
 from agents.models import Agent, ContextContract, ContractVersion, Receipt, Refusal
 from agents.use import visible_agents
+from agents.views.contract_edit import domains_to_propose_in
 from context.access import Principal, domain_ids_at_or_below
 from context.availability import Availability, resolve
 from context.bundles import ContextUnavailable, Order, assemble
 from context.errors import DomainError, NotFound
 from context.views.pages import PageRequest, page
 from governance.forms.edit_form import said
+from governance.models import ChangeState
+from governance.reading import ChangeFilters, changes_of
 
 SHOWN = 12
+CHART_DAYS = 30
 LONGEST_QUERY = 2_000
 
 
@@ -34,14 +42,20 @@ def contracts(request: PageRequest) -> HttpResponse:
     found = (
         ContextContract.objects.visible_to(request.principal)
         .filter(current_version__isnull=False)
-        .select_related("owner", "current_version")
+        .select_related("owner", "domain", "current_version")
         .prefetch_related("agents")
         .order_by("name")
     )
-    state = {each.pk: _available(request.principal, each) for each in found}
+    live = [each for each in found if each.retired_at is None]
+    state = {each.pk: _available(request.principal, each) for each in live}
     context = {
-        "rows": [{"contract": each, "available": state[each.pk]} for each in found],
+        "rows": [{"contract": each, "available": state[each.pk]} for each in live],
         "incomplete": sum(not available.complete for available in state.values()),
+        "retired": [each for each in found if each.retired_at is not None],
+        "may_propose": bool(domains_to_propose_in(request)),
+        "waiting": changes_of(principal=request.principal, filters=ChangeFilters(record=CONTRACTS.name)).filter(
+            state__in=ChangeState.open_states()
+        )[:SHOWN],
     }
     return render(request, "agents/contracts.html", context)
 
@@ -53,7 +67,8 @@ def contract(request: PageRequest, slug: str) -> HttpResponse:
     subject = (
         ContextContract.objects.visible_to(request.principal)
         .filter(slug=slug, current_version__isnull=False)
-        .select_related("owner", "current_version")
+        .select_related("owner", "domain", "current_version")
+        .prefetch_related("stewards")
         .first()
     )
     if subject is None or subject.current_version is None:
@@ -61,18 +76,25 @@ def contract(request: PageRequest, slug: str) -> HttpResponse:
     version = subject.current_version
     known = visible_agents(request.principal)
     holders = list(subject.agents.filter(pk__in=known.values("pk")).prefetch_related("domains", "audiences"))
-    available = _available(request.principal, subject)
+    told = availability_of(principal=request.principal, contract=subject)
+    now = timezone.now()
+    facets = CONTRACTS.states([slug])[slug].facets
     context = {
         "contract": subject,
         "version": version,
-        "rows": _rows(version, available),
-        "available": available,
+        "rows": told.rows,
+        "available": told.available,
+        "may_propose": CONTRACTS.may_propose(request.principal, facets, new=False),
+        "waiting": changes_of(
+            principal=request.principal, filters=ChangeFilters(record=CONTRACTS.name, key=slug)
+        ).filter(state__in=ChangeState.open_states())[:SHOWN],
+        "report": gap_report(principal=request.principal, days=CHART_DAYS, now=now, contract=slug),
         "agents": holders,
         "receipts": _receipts(subject, known)[:SHOWN],
         "refusals": _refusals(subject, known)[:SHOWN],
-        "versions": subject.versions.select_related("created_by").order_by("-number")[:20],
+        "versions": subject.versions.order_by("-number")[:20],
         "asked": {name: request.GET.get(name, "")[:LONGEST_QUERY] for name in ("agent", "query", "as_of")},
-        "tried": _try(request, version, holders) if "try" in request.GET else None,
+        "tried": _try(request, subject, holders) if "try" in request.GET else None,
     }
     return render(request, "agents/contract.html", context)
 
@@ -104,30 +126,22 @@ def _available(principal: Principal, subject: ContextContract) -> Availability:
     return resolve(principal=principal, requirements=requirements_of(subject.current_version.requirements))
 
 
-def _rows(version: ContractVersion, available: Availability) -> list[dict[str, Any]]:
-    """Each requirement with what meets it, or its gap."""
-    gaps = {gap.requirement: gap for gap in available.gaps}
-    return [
-        {
-            "requirement": requirement,
-            "chosen": [each for each in available.chosen if each.requirement == requirement],
-            "gap": gaps.get(requirement.name),
-        }
-        for requirement in requirements_of(version.requirements)
-    ]
-
-
-def _try(request: PageRequest, version: ContractVersion, holders: list[Agent]) -> dict[str, Any]:
+def _try(request: PageRequest, subject: ContextContract, holders: list[Agent]) -> dict[str, Any]:
     agent = next((each for each in holders if each.slug == request.GET.get("agent")), None)
     principal = seen_through(request.principal, agent) if agent is not None else request.principal
+    as_of = _moment(request.GET.get("as_of", ""))
+    try:
+        principal, version = _then(principal, subject, as_of)
+    except NotFound as error:
+        return {"agent": agent, "error": said(error)}
     order = Order(
         requirements=requirements_of(version.requirements),
         token_budget=version.token_budget,
         tokenizer=version.tokenizer,
         most_matches=version.most_matches,
         query=request.GET.get("query", "").replace("\x00", "").strip()[:LONGEST_QUERY],
-        as_of=_moment(request.GET.get("as_of", "")),
-        heading={"agent": agent.slug if agent else "", "contract": version.contract.slug},
+        as_of=as_of,
+        heading={"agent": agent.slug if agent else "", "contract": subject.slug},
     )
     try:
         bundle = assemble(principal=principal, order=order)
@@ -138,12 +152,22 @@ def _try(request: PageRequest, version: ContractVersion, holders: list[Agent]) -
         return {"agent": agent, "error": said(error)}
     return {
         "agent": agent,
+        "version": version.number,
         "digest": bundle.digest,
         "content": orjson.loads(bundle.content),
         "markdown": orjson.loads(rendered.content)["markdown"],
         "valid_until": bundle.valid_until,
         "at": bundle.at,
     }
+
+
+def _then(principal: Principal, subject: ContextContract, as_of: datetime | None) -> tuple[Principal, ContractVersion]:
+    """Who asks as they were at that moment, and the version of the contract that they held."""
+    assert subject.current_version is not None
+    if as_of is None or principal.kind != "agent":
+        return principal, subject.current_version
+    then, (version_id, digest) = held_then(principal=principal, contract=subject.slug, at=as_of)
+    return then, terms_of(version_id, digest)[0]
 
 
 def _moment(text: str) -> datetime | None:

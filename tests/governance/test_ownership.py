@@ -49,7 +49,7 @@ def effective(key: str) -> int | None:
     answering = read_answering()
     item = with_effective_owner(ContextItem.objects.select_related("owner"), answering).get(key=key)
     assert effective_owner_id(item, answering) == item.effective_owner_id  # type: ignore[attr-defined]
-    named = dict(rows(_ANSWERING, {"ids": [item.pk]}))
+    named = {item_id: name for item_id, _, name in rows(_ANSWERING, {"ids": [item.pk]})}
     answering_now = User.objects.filter(pk=effective_owner_id(item, answering)).first()
     assert named.get(item.pk) == (answering_now.display_name if answering_now else None)
     for person in User.objects.all():
