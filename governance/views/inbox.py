@@ -12,6 +12,7 @@ from governance.inbox import InboxEntry, inbox_for
 
 KINDS = {
     "review": ("eye", "Decide"),
+    "ratification": ("warn", "Ratify"),
     "verification": ("shield", "Verify"),
     "finding": ("flag", "Look into"),
     "draft": ("pencil", "Draft"),

@@ -76,7 +76,7 @@ def build() -> World:
     run = open_run(
         actor=principal_for(cast.owner),
         order=RunOrder(task_type="review", task={"clause": "We pay in 90 days."}),
-        assignment=Assignment(agent=given.agent, contract_version=terms),
+        assignment=Assignment(agent=given.agent, contract_version=terms.current_version),
         now=now,
     )
     given.post({"contract": "review", "token_budget": 1})

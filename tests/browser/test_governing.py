@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -51,12 +52,12 @@ def test_review__without_scripts__a_line_is_commented_on_a_page_of_its_own(visit
 
 def test_inbox__a_text_is_verified_without_leaving_it(visit: Any, cast: Cast) -> None:
     publish(cast, creation("legal/terms", body=BODY, owner="owner"))
-    overdue = timezone.now() - timezone.timedelta(days=3)
+    overdue = timezone.now() - timedelta(days=3)
     _set_verified_until("legal/terms", overdue)
     owner = visit("owner", width=NARROW)
     owner.go("/inbox/")
     assert "Overdue 3 days" in owner.page.locator("main").inner_text()
-    owner.page.get_by_role("button", name="Verify").first.click()
+    owner.page.get_by_role("button", name="Terms is still true").click()
     owner.page.wait_for_url("**/inbox/")
     assert "Verified as still true until" in owner.page.locator("body").inner_text()
     assert ContextItem.objects.get(key="legal/terms").verified_until > timezone.now()
@@ -79,14 +80,14 @@ def test_audit__verified_signed_and_filtered(visit: Any, cast: Cast) -> None:
 
 
 def test_item__slider_moved__shows_the_text_of_that_day(visit: Any, cast: Cast) -> None:
-    publish(cast, creation("legal/terms", body="The old words."), now=timezone.now() - timezone.timedelta(days=40))
-    publish(cast, revision("legal/terms", body="The new words."), now=timezone.now() - timezone.timedelta(days=9))
+    publish(cast, creation("legal/terms", body="The old words."), now=timezone.now() - timedelta(days=40))
+    publish(cast, revision("legal/terms", body="The new words."), now=timezone.now() - timedelta(days=9))
     author = visit("author")
     author.go("/items/legal/terms/")
     author.page.locator("#slide").evaluate(
         "slider => { slider.value = 2; slider.dispatchEvent(new Event('input', { bubbles: true })); }"
     )
-    day = (timezone.now() - timezone.timedelta(days=38)).date()
+    day = (timezone.now() - timedelta(days=38)).date()
     assert author.page.locator("#slid").inner_text() == f"as of {day.day} {day:%B %Y}"
     author.page.locator("[data-slide] button").click()
     author.page.get_by_text("The old words.").wait_for()
