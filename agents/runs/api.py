@@ -18,7 +18,7 @@ from agents.runs.finishing import cancel_run, complete_run, fail_run, hand_off
 from agents.runs.leases import claim_run, heartbeat
 from agents.runs.pausing import pause_run, pause_run_of_another, resume_run
 from agents.runs.reading import find_run, run_as_json, step_as_json, summary_of
-from agents.runs.reviewing import review_run
+from agents.runs.reviewing import RunDecision, review_run
 from agents.runs.serializers import (
     BundleInput,
     CancelInput,
