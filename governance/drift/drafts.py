@@ -43,7 +43,10 @@ def evidence(
     figures: Mapping[str, Any] | None = None,
     **more: Any,
 ) -> dict[str, Any]:
-    """Evidence as the pages show it: why this is wrong in a sentence, passages side by side, numbers by their names."""
+    """Evidence as the pages show it: why this is wrong in a sentence, passages side by side, numbers by their names.
+
+    `confirmable=False` says that confirming the text does not settle this one, though it does others of the detector.
+    """
     made: dict[str, Any] = {"sentence": sentence}
     if passages:
         made["passages"] = [passage.as_json() for passage in passages]

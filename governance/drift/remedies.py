@@ -80,9 +80,8 @@ def verify_findings(*, actor: User, finding_ids: Collection[int], now: datetime)
     """Confirm the texts as still true, and resolve the findings that this settles: all of them, or none."""
     principal = principal_for(actor)
     findings = _readable(principal, finding_ids)
-    known = detectors()
     for finding in findings:
-        if finding.item is None or not (finding.detector in known and known[finding.detector].verifiable):
+        if not confirmable(finding):
             raise Conflict(
                 f"Confirming the text does not settle finding {finding.pk}.",
                 field="findings",
@@ -199,6 +198,13 @@ def _entry(finding: Finding, verb: str, data: Mapping[str, Any]) -> ledger.Entry
         before=finding.evidence_digest,
         after=finding.evidence_digest,
     )
+
+
+def confirmable(finding: Finding) -> bool:
+    """Whether confirming the text as still true settles it: the detector says so, and what it saw does not deny it."""
+    known = detectors().get(finding.detector)
+    said = finding.evidence.get("confirmable", True)
+    return finding.item is not None and known is not None and known.verifiable and said is not False
 
 
 def proposes(finding: Finding, item: ContextItem | None) -> bool:

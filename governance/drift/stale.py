@@ -99,6 +99,7 @@ def _ended(found: Iterable[tuple[Any, ...]], now: datetime, context: Looking) ->
             evidence=evidence(
                 sentence=f"Version {number} {happened}, and {then}.",
                 figures={"Version": number, "Valid until": valid_to.date().isoformat()},
+                confirmable=False,
             ),
             basis={"valid_to": iso(valid_to), "ended": ended},
             item_id=item_id,

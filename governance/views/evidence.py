@@ -48,6 +48,7 @@ def shown_evidence(evidence: Mapping[str, Any]) -> ShownEvidence:
     sentence = rest.pop("sentence", "")
     figures = rest.pop("figures", None)
     passages = rest.pop("passages", None)
+    rest.pop("confirmable", None)
     lists = [(name, value) for name, value in rest.items() if _is_list_of_text(value)]
     return ShownEvidence(
         sentence=sentence if isinstance(sentence, str) else "",

@@ -22,7 +22,7 @@ from governance.drift.board import Filters, board, choices, filtered
 from governance.drift.detectors import detectors
 from governance.drift.findings import finding_of
 from governance.drift.holding import is_held
-from governance.drift.remedies import draft_remedy, hold_back, let_go, proposes, verify_findings
+from governance.drift.remedies import confirmable, draft_remedy, hold_back, let_go, proposes, verify_findings
 from governance.drift.settling import (
     acknowledge_findings,
     assign_findings,
@@ -159,7 +159,7 @@ def _show(request: PageRequest, found: Finding) -> HttpResponse:
         "may_settle": is_open and may_settle(request.principal, found),
         "may_edit": is_open and item is not None and may_author(request.principal, item.domain, item),
         "proposes": proposes(found, item),
-        "verifiable": item is not None and detector is not None and detector.verifiable,
+        "verifiable": confirmable(found),
         "is_open": is_open,
         "is_held": is_held(found),
         "remedy": remedy if remedy is not None and remedy.state not in (ChangeState.WITHDRAWN,) else None,
