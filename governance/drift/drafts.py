@@ -60,8 +60,8 @@ class Proposal:
     """How the text may be mended: what the draft change of one click holds.
 
     `replacements` are made in the body of the version in force (old, new), each wherever the old stands; `fields`
-    are set in the payload as they are (`body`, `valid_to`, …), those of `data` in the structured data there is; `retire`
-    takes the item out instead.
+    are set in the payload as they are (`body`, `valid_to`, …), those of `data` in its structured data; `retire` takes
+    the item out instead.
     """
 
     key: str
