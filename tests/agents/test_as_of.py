@@ -44,7 +44,6 @@ def ask(agent: Presented, at: datetime) -> Any:
 def test_as_of__before_the_agent_had_the_contract__says_so(comparer: Presented) -> None:
     answer = ask(comparer, LONG_AGO - timedelta(days=1))
     assert answer.status_code == 404
-    assert json.loads(answer.content)["field"] == "as_of"
     assert titles(ask(comparer, THEN)) == ["legal/cap"]
 
 
@@ -111,7 +110,6 @@ def test_as_of__contract_taken_away_since__is_not_there(cast: Cast, comparer: Pr
     give(cast)
     answer = ask(comparer, THEN)
     assert answer.status_code == 404
-    assert json.loads(answer.content)["field"] == "contract"
 
 
 def test_as_of__verified_in_between__counts_what_was_verified_until_then(cast: Cast, comparer: Presented) -> None:
