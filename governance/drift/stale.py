@@ -13,7 +13,7 @@ from typing import Any
 from context.digests import iso
 from context.statements import rows
 from governance.drift.detectors import Detector, Looking, Option, Scope, Subjects
-from governance.drift.drafts import FindingDraft, evidence
+from governance.drift.drafts import FindingDraft, Proposal, evidence
 
 # The size of what is wrong: see governance/drift/severity.py.
 JUST_OVERDUE, PER_INTERVAL, LONG_OVERDUE = 0.3, 0.25, 0.8
@@ -29,7 +29,7 @@ AND coalesce(item.verified_until, item.created_at) < %(now)s
 
 # The last version of an item that has an end, where none is in force at its end or soon after.
 _ENDING = """
-SELECT item.id, item.domain_id, item.title, version.number, version.valid_to
+SELECT item.id, item.domain_id, item.key, item.title, version.number, version.valid_to
 FROM context_contextitem item
 JOIN LATERAL (
     SELECT number, valid_to, superseded_at FROM context_contextversion
@@ -56,7 +56,7 @@ def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[F
     ending = rows(_ENDING, {**asked, "until": now + timedelta(days=furthest)})
     yield from _ended(ending, now, context)
     # What is over is not to be confirmed any more.
-    over = {item_id for item_id, _, _, _, valid_to in ending if valid_to <= now}
+    over = {item_id for item_id, *_, valid_to in ending if valid_to <= now}
     yield from _overdue((row for row in rows(_DUE, asked) if row[0] not in over), now, context)
 
 
@@ -87,7 +87,7 @@ def _overdue(found: Iterable[tuple[Any, ...]], now: datetime, context: Looking) 
 
 
 def _ended(found: Iterable[tuple[Any, ...]], now: datetime, context: Looking) -> Iterator[FindingDraft]:
-    for item_id, domain_id, title, number, valid_to in found:
+    for item_id, domain_id, key, title, number, valid_to in found:
         ended = valid_to <= now
         if not ended and valid_to - now > timedelta(days=context.number("ahead_days", domain_id)):
             continue
@@ -104,6 +104,10 @@ def _ended(found: Iterable[tuple[Any, ...]], now: datetime, context: Looking) ->
             basis={"valid_to": iso(valid_to), "ended": ended},
             item_id=item_id,
             size=ENDED if ended else ENDING,
+            # What is over and not followed by anything is taken out; whoever wants it longer edits the draft.
+            proposal=Proposal(key=key, reason=f"It {happened}, and nothing follows it.", retire=True)
+            if ended
+            else None,
         )
 
 

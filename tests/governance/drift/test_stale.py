@@ -66,6 +66,7 @@ def test_stale__validity__ending_then_ended_then_followed(cast: Cast) -> None:
     publish(cast, revision("legal/pilot", body="For good.", valid_to=None), now=end + 2 * DAY)
     scan(now=end + 3 * DAY)
     ending.refresh_from_db()
+    assert ending.proposal["retire"] is True
     assert (ending.state, ending.reason, ending.resolved_by_version) == (
         "resolved",
         "Version 2 of “Pilot” ended it.",
