@@ -53,6 +53,8 @@ def _quantities(one: Claim, other: Claim, shared_scope: frozenset[str]) -> Clash
         return None
     if not cannot_both_hold(_figure(one), _figure(other)):
         return None
+    if one.comparator and one.comparator == other.comparator and _counts_what_is_seen(one, other):
+        return None
     if one.scope - shared_scope != other.scope - shared_scope:
         return None
     if one.subject - other.words - shared_scope or other.subject - one.words - shared_scope:
@@ -64,6 +66,11 @@ def _quantities(one: Claim, other: Claim, shared_scope: frozenset[str]) -> Clash
     if (one.measure | other.measure) and not one.measure & other.measure:
         return None
     return Clash("quantity", "The two give the same thing different figures: {a} against {b}.")
+
+
+def _counts_what_is_seen(one: Claim, other: Claim) -> bool:
+    """Whether nobody sets a limit here: at least two men are waiting, and so are at least three."""
+    return one.dimension.startswith("count") and one.modality == other.modality == Modality.STATED
 
 
 def _declared(one: Claim, other: Claim) -> Clash | None:

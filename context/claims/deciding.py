@@ -15,7 +15,8 @@ from context.claims.substitution import FEWEST_SHARED, only_difference, original
 from context.claims.tokens import Token
 from context.wordlists import word_set
 
-MOST_PAIRS = 20_000  # of sentences compared word by word
+MOST_PAIRS = 5_000  # of sentences compared word by word
+MOST_CLAIM_PAIRS = 40_000
 FEWEST_TELLING = 2  # words of meaning in a sentence that is compared with one of another item
 LONGEST_VALUE = 4  # words behind the colon of a label
 _POINTING = word_set("this that these those it they he she here there such both so then")
@@ -97,7 +98,7 @@ def _by_sentence(a: str, b: str, one_situation: bool) -> _Found | None:
 
 
 def _by_claim(a: str, b: str, shared_scope: frozenset[str]) -> _Found | None:
-    left = MOST_PAIRS
+    left = MOST_CLAIM_PAIRS
     theirs = read(b).claims
     for one in read(a).claims:
         for other in theirs:

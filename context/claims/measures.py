@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from context.claims.claim import Claim
-from context.claims.grammar import BREAKS, SCOPE_OPENERS
+from context.claims.grammar import BE, BREAKS, SCOPE_OPENERS
 from context.claims.modality import Marker, Modality
 from context.claims.phrases import content
 from context.claims.sentences import Sentence
 from context.claims.tokens import Token
 from context.claims.words import stem_of
 from context.quantities import Quantity
+from context.wordlists import word_set
 
 NEAR = 4  # words on each side of a figure that say what it counts
-MOST_QUANTITIES = 40  # of one sentence
+_VERBS = BE | word_set("must shall may will should can need")  # where one stands, the phrase before it is over
+MOST_QUANTITIES = 12  # of one sentence
 
 
 def measures_in(sentence: Sentence, tokens: Sequence[Token], markers: Sequence[Marker]) -> Iterator[Claim]:
@@ -70,7 +72,7 @@ def _scope(tokens: Sequence[Token], first: int, after: int) -> frozenset[str]:
     for token in tokens[first:after]:
         if token.lower in SCOPE_OPENERS:
             opened = True
-        elif token.is_mark or token.quantity is not None:
+        elif token.is_mark or token.quantity is not None or token.lower in _VERBS:
             opened = False
         elif opened:
             inside.append(token)

@@ -32,7 +32,8 @@ class Marker:
 
 
 _PHRASES: dict[Modality, str] = {
-    Modality.MUST_NOT: "must not|shall not|may not|is not to|are not to|is not permitted to|are not permitted to|"
+    Modality.MUST_NOT: "must not|shall not|may not|may no longer|must no longer|shall no longer|"
+    "is not to|are not to|is not permitted to|are not permitted to|"
     "is not allowed to|are not allowed to|not be permitted to|not be allowed to|not be entitled to|is not entitled to|"
     "are not entitled to|not authorised to|not authorized to|is prohibited from|are prohibited from|"
     "be prohibited from|is forbidden to|are forbidden to|forbidden from|refrain from|refrains from|agrees not to|"

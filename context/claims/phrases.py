@@ -10,6 +10,7 @@ from context.claims.tokens import Token
 from context.claims.words import Word
 
 MOST_VERBS = 12
+_MARKS = frozenset({",", "(", ")", ":"})
 
 
 def content(tokens: Sequence[Token]) -> frozenset[str]:
@@ -33,13 +34,7 @@ def past_adverbs(tokens: Sequence[Token], at: int, end: int) -> int:
         if lower == "," and at + 1 < end and tokens[at + 1].lower in PREPOSITIONS:
             at = next((n + 1 for n in range(at + 1, min(end, at + 30)) if tokens[n].lower == ","), end)
             continue
-        if (
-            lower == ","
-            or lower == "("
-            or lower == ")"
-            or lower in ADVERBS
-            or (lower.endswith("ly") and len(lower) > 4)
-        ):
+        if lower in _MARKS or lower in ADVERBS or (lower.endswith("ly") and len(lower) > 4):
             at += 1
         else:
             break

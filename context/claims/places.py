@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import pairwise
 
 from context.claims.lexicon import lexicon
 from context.claims.phrases import content_of
@@ -38,7 +39,7 @@ def stand_apart(one: str, other: str) -> bool:
 def _named(text: str) -> frozenset[str]:
     lowers = [word.lower for word in words_of(text)]
     members = lexicon().members
-    found = {tier for tier, whom in zip(lowers, lowers[1:], strict=False) if tier in TIERS and whom in TIERED}
+    found = {tier for tier, whom in pairwise(lowers) if tier in TIERS and whom in TIERED}
     for at, lower in enumerate(lowers):
         for phrase in (lower, " ".join(lowers[at : at + 2])):
             found |= {f"{name} {member}" for name, member in members.get(phrase, ()) if name in _SCOPING}

@@ -14,12 +14,14 @@ _ONLY = frozenset({"only", "solely", "exclusively"})
 _INCLUDES = frozenset({"includ", "consist", "compris", "contain", "cover", "mean", "refer", "extend"})
 _JOINING = frozenset({"of", "to", "the"})
 MOST_WORDS = 12
+MOST_RESTRICTIONS = 4  # of one sentence
 
 
 def restrictions_in(sentence: Sentence, tokens: Sequence[Token]) -> Iterator[Claim]:
     """X shall only include technical information: X is the subject, information the head, technical what narrows it."""
-    for at, token in enumerate(tokens):
-        verb = _verb_beside(tokens, at) if token.lower in _ONLY else None
+    onlys = [at for at, token in enumerate(tokens) if token.lower in _ONLY]
+    for at in onlys[:MOST_RESTRICTIONS]:
+        verb = _verb_beside(tokens, at)
         if verb is None or at == 0:
             continue
         start = max(at, verb) + 1

@@ -63,9 +63,10 @@ def _nearest(passage: PassageDraft, key: str, principal: Principal, now: datetim
         .exclude(item__key=key)
         .select_related("item", "version")
         .annotate(distance=distance)
+        .filter(distance__lte=1 - LEAST_LIKENESS)
         .order_by("distance")
     )
-    return [row for row in rows[:NEAREST] if 1 - row.distance >= LEAST_LIKENESS]
+    return rows[:NEAREST]
 
 
 def _in_claims(draft: Draft, principal: Principal, now: datetime) -> list[Conflict]:

@@ -20,11 +20,13 @@ from context.claims.places import stand_apart, words_in
 from context.models import ContextVersion, Relation
 from context.passages import FACTS_ANCHOR
 from governance.drift.duplicates_passages import PassageText, read_texts, read_vectors
-from governance.drift.duplicates_search import NearPairs, near_pairs, near_rows
+from governance.drift.duplicates_search import EXACT_BELOW, NearPairs, near_pairs, near_rows, nearest_of
 
 # Relations that say themselves that one text differs from the other, and why.
 ANSWERED = ("exception_to", "replaced_by", "translation", "conflicts_with")
 TEXTS_AT_ONCE = 4_000
+LEAST_AMONG_MANY = 0.85
+MOST_NEIGHBOURS = 24  # of one passage that are compared with it
 FEWEST_WORDS_OF_FACT = 5
 _FACT = re.compile(r"[^;\n]*(?:[;\n]|\Z)")
 MOST_ALIKE_CLAIMS = 200  # items that declare claims of one subject and measure; more is a template, not a rule
@@ -61,11 +63,14 @@ def conflicts_in_texts(*, at: datetime, least: float, item_ids: Sequence[int] | 
     """Of all passages in force that are near each other, or near one of these items, those that contradict."""
     held = read_vectors(at=at)
     if item_ids is None:
-        near = near_pairs(held.vectors, least=least)
+        # Among very many, only what is very near: the rest was compared when it was written (near_rows, below).
+        many = len(held.ids) >= EXACT_BELOW
+        near = near_pairs(held.vectors, least=max(least, LEAST_AMONG_MANY) if many else least)
     else:
         rows = np.flatnonzero(np.isin(held.item_ids, np.array(list(item_ids), dtype=np.int64)))
         found = near_rows(held.vectors[rows], held.vectors, least=least)
         near = NearPairs(first=rows[found.first], second=found.second, cosine=found.cosine)
+    near = nearest_of(near, most=MOST_NEIGHBOURS)
     apart = held.item_ids[near.first] != held.item_ids[near.second]
     answered = _answered()
     pairs = {

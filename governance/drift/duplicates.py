@@ -15,12 +15,13 @@ from governance.drift.drafts import Excerpt, FindingDraft, Proposal, evidence
 from governance.drift.duplicates_divergence import Divergence, divergences
 from governance.drift.duplicates_likeness import likeness, words_of
 from governance.drift.duplicates_passages import PassageText, read_texts, read_vectors
-from governance.drift.duplicates_search import NearPairs, near_pairs, near_rows
+from governance.drift.duplicates_search import NearPairs, near_pairs, near_rows, nearest_of
 
 LEAST_COSINE = 0.85  # of passages that are read at all
 LEAST_LIKENESS = 0.9
 FEWEST_WORDS = 20
 TEXTS_AT_ONCE = 4_000
+MOST_NEIGHBOURS = 12  # of one passage that are compared with it
 MOST_TOLD = 3  # pairs of passages shown for one pair of items
 
 
@@ -62,6 +63,7 @@ def _near_passages(*, at: datetime, item_ids: Sequence[int] | None, fewest_words
         rows = np.flatnonzero(np.isin(held.item_ids, np.array(list(item_ids), dtype=np.int64)))
         found = near_rows(held.vectors[rows], held.vectors, least=LEAST_COSINE)
         near = NearPairs(first=rows[found.first], second=found.second, cosine=found.cosine)
+    near = nearest_of(near, most=MOST_NEIGHBOURS)
     apart = held.item_ids[near.first] != held.item_ids[near.second]
     ids = zip(held.ids[near.first[apart]].tolist(), held.ids[near.second[apart]].tolist(), strict=True)
     pairs = sorted({(min(pair), max(pair)) for pair in ids})

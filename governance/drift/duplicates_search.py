@@ -76,6 +76,24 @@ def near_rows(queries: Vectors, vectors: Vectors, *, least: float) -> NearPairs:
     return _joined(parts)
 
 
+def nearest_of(near: NearPairs, *, most: int) -> NearPairs:
+    """Of all pairs, those in which one is among the `most` nearest of the other: templates have thousands of kin."""
+    kept = np.zeros(len(near.first), dtype=np.bool_)
+    for side in (near.first, near.second):
+        order = np.lexsort((-near.cosine, side))
+        sorted_side = side[order]
+        starts = np.flatnonzero(np.r_[True, sorted_side[1:] != sorted_side[:-1]]) if len(order) else order
+        lengths = np.diff(np.r_[starts, len(order)])
+        rank = np.arange(len(order)) - np.repeat(starts, lengths)
+        kept[order[rank < most]] = True
+    return NearPairs(
+        first=near.first[kept],
+        second=near.second[kept],
+        cosine=near.cosine[kept],
+        cut=near.cut or not bool(kept.all()),
+    )
+
+
 Part = tuple[Rows, Rows, Vectors]
 
 
