@@ -16,10 +16,12 @@ from rest_framework.request import Request
 
 from agents.keys import hash_of_secret
 from agents.misuse import note_misuse
-from agents.models import AgentState, MisuseReason, Scope
+from agents.models import AgentState, MisuseReason, Scope, UseKind
+from agents.programs import admit_program
 from context.access import Principal
 from context.epochs import CLOCK
 from context.errors import DomainError, NotPermitted
+from context.program import current_program
 from context.statements import rows
 from governance.audit.attempts import denials_recorded
 from governance.audit.ledger import Subject
@@ -136,7 +138,10 @@ class AuthenticatedAgent:
 
 
 def authenticate(header: str) -> AuthenticatedAgent:
-    """The agent behind `Authorization: Bearer plk_…`, as the database knows it now. One statement."""
+    """The agent behind `Authorization: Bearer plk_…`, as the database knows it now.
+
+    One statement, and one more for a program that names itself (agents/programs.py).
+    """
     scheme, _, credential = header.partition(" ")
     shape = _SHAPE.fullmatch(credential.strip()) if scheme.lower() == "bearer" else None
     if shape is None:
@@ -157,6 +162,9 @@ def authenticate(header: str) -> AuthenticatedAgent:
     if row.state != AgentState.SANCTIONED:
         note_misuse(key_id=row.key_id, reason=MisuseReason.UNSANCTIONED)
         raise AgentNotSanctioned("The agent is suspended or not sanctioned.", fix="Ask the agent's owner.")
+    program = current_program()
+    if program:
+        admit_program(kind=UseKind.USER_AGENT, stated=program, agent_id=row.agent_id)
     if row.use_unnoted:
         rows(_NOTE_USE, {"key": row.key_id, "interval": USE_IS_NOTED_EVERY})
     return AuthenticatedAgent(

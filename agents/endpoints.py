@@ -205,7 +205,7 @@ def _check(*, slug: str, name: str, provider: str, base_url: str, credential: st
             raise InvalidInput(
                 f"{label} is empty or too long.", field=label, limit=longest, fix=f"Correct the {label}."
             )
-    if not re.fullmatch(SLUG_PATTERN, slug):
+    if not re.fullmatch(SLUG_PATTERN, slug) or slug == "add":
         raise InvalidInput("slug is not a plain name.", field="slug", fix="Use lower-case letters, digits and hyphens.")
     if base_url and not _ADDRESS.fullmatch(base_url):
         raise InvalidInput(

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from django.db import transaction
 
-from agents.models import Agent, UnsanctionedUse, UseKind, UseState
+from agents.models import UnsanctionedUse, UseState
 from context.client_address import current_client_address
 from context.errors import Conflict, DomainError, InvalidInput, NotPermitted
 from context.models import Role, User
@@ -52,7 +52,12 @@ SET times = use.times + 1, last_seen_at = excluded.last_seen_at, agent_id = excl
 WHERE use.last_seen_at < clock_timestamp() - interval '1 minute'
 RETURNING use.id
 """
-_STATE = "SELECT state FROM agents_unsanctioneduse WHERE kind = %(kind)s AND name = %(name)s"
+# Whether it is blocked or sanctioned, declared by the agent itself, or was noted within the minute.
+_STATE = """
+SELECT use.state, agent.programs, use.last_seen_at > clock_timestamp() - interval '1 minute'
+FROM (SELECT programs FROM agents_agent WHERE id = %(agent)s) agent
+LEFT JOIN agents_unsanctioneduse use ON use.kind = %(kind)s AND use.name = %(name)s
+"""
 
 
 def plain_name(stated: str) -> str:
@@ -65,23 +70,15 @@ def admit_program(*, kind: str, stated: str, agent_id: int) -> None:
     name = plain_name(stated)
     if not name:
         return
-    found = rows(_STATE, {"kind": kind, "name": name})
-    state = found[0][0] if found else None
+    found = rows(_STATE, {"kind": kind, "name": name, "agent": agent_id})
+    state, programs, noted = found[0] if found else (None, [], None)
     if state == UseState.BLOCKED:
         raise ProgramBlocked(
             f"The program {name[:80]!r} is blocked.", fix="Ask an administrator, or use a program that is sanctioned."
         )
-    if state != UseState.SANCTIONED:
-        rows(
-            _NOTE,
-            {
-                "kind": kind,
-                "name": name,
-                "most": MOST_PROGRAMS,
-                "agent": agent_id,
-                "client": current_client_address()[:45],
-            },
-        )
+    if state != UseState.SANCTIONED and not noted and not declares(programs, name):
+        client = current_client_address()[:45]
+        rows(_NOTE, {"kind": kind, "name": name, "most": MOST_PROGRAMS, "agent": agent_id, "client": client})
 
 
 def declares(programs: list[str], stated: str) -> bool:
@@ -120,6 +117,8 @@ def settle_use(*, actor: User, use: UnsanctionedUse, state: str, reason: str, no
         locked.settled_by = None if state == UseState.OPEN else actor
         locked.reason = reason.strip()[:500]
         locked.save()
+        # Answers that stand in memory were given before: they are judged anew, and a blocked program with them.
+        rows("SELECT plumbline_mark('all')", {})
         ledger.append(
             actor=principal,
             action=f"agents.program.{state}" if state != UseState.OPEN else "agents.program.reopened",
@@ -142,11 +141,3 @@ def check_programs(programs: list[str]) -> list[str]:
             fix="Write the beginning of the User-Agent that the agent's program sends, such as reviewer/1.",
         )
     return found
-
-
-def agents_seen_with(uses: list[UnsanctionedUse]) -> dict[int, Agent]:
-    """The agents whose keys were presented, by id. One query."""
-    return {agent.pk: agent for agent in Agent.objects.filter(pk__in={use.agent_id for use in uses if use.agent_id})}
-
-
-KINDS = (UseKind.USER_AGENT, UseKind.MCP_CLIENT)

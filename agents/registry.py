@@ -51,8 +51,9 @@ def save_agent(
         _require_administrator(principal)
         _check(actor=principal, owner=owner, clearance=clearance, audiences=audiences, state=state)
     for field, value in (("slug", slug), ("name", name), ("purpose", purpose)):
-        if not value.strip():
-            raise InvalidInput(f"{field} is empty.", field=field, fix=f"Give the agent a {field}.")
+        # A page of its own stands at that address.
+        if not value.strip() or (field == "slug" and value == "unsanctioned"):
+            raise InvalidInput(f"{field} is empty, or taken.", field=field, fix=f"Give the agent a {field}.")
         check_storable(value, field=field)
     check_capabilities(capabilities)
     declared = check_programs(list(programs))

@@ -21,7 +21,7 @@ from governance.reviews import review_change
 from governance.sample.history import Step, moment
 from governance.sample.reading import Sample
 
-DAYS_UNTIL_TASKS = 4
+UNTIL_TASKS = timedelta(days=4, hours=9)
 MINUTES_APART = 37
 
 
@@ -31,7 +31,7 @@ def routing(sample: Sample) -> list[Step]:
     return [
         # A moment after the agents that the rules lead to.
         Step(name="publish routes", at=begun + timedelta(minutes=5), run=lambda now: _publish(sample, now)),
-        Step(name="route tasks", at=begun + timedelta(days=DAYS_UNTIL_TASKS), run=lambda now: _route(sample, now)),
+        Step(name="route tasks", at=begun + UNTIL_TASKS, run=lambda now: _route(sample, now)),
     ]
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from django.urls import path
 
-from agents.views import agents, contract_edit, contracts, gaps, route_editor, routes
+from agents.views import agents, contract_edit, contracts, gaps, registry, route_editor, routes, skew
 
 app_name = "agents"
 
 urlpatterns = [
     path("agents/", agents.agents, name="agents"),
+    path("agents/unsanctioned/", registry.unsanctioned, name="unsanctioned"),
+    path("agents/unsanctioned/<int:number>/", registry.settle, name="settle-use"),
     path("agents/<slug:slug>/", agents.agent, name="agent"),
     path("agents/<slug:slug>/state/", agents.change_state, name="change-state"),
     path("agents/<slug:slug>/keys/", agents.make_key, name="make-key"),
@@ -28,4 +30,8 @@ urlpatterns = [
     path("routes/decisions/<int:number>/", routes.decision, name="decision"),
     path("routes/<slug:slug>/", routes.route, name="route"),
     path("routes/<slug:slug>/edit/", route_editor.edit_route, name="edit-route"),
+    path("endpoints/", registry.endpoints, name="endpoints"),
+    path("endpoints/add/", registry.add_endpoint, name="add-endpoint"),
+    path("endpoints/<slug:slug>/", registry.endpoint, name="endpoint"),
+    path("endpoints/<slug:slug>/change/", registry.change_endpoint, name="change-endpoint"),
 ]

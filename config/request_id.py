@@ -13,6 +13,7 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 
 from context.client_address import during_request_from
+from context.program import during_request_by
 from context.request_id import during_request
 
 _SANE = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -29,6 +30,7 @@ class RequestIdMiddleware:
         with (
             during_request(request_id),
             during_request_from(client_address_of(request)),
+            during_request_by(request.headers.get("User-Agent", "")),
             structlog.contextvars.bound_contextvars(request_id=request_id),
         ):
             response = self.get_response(request)

@@ -100,13 +100,18 @@ def check_table(table: Table) -> list[Problem]:
         takes = "takes" if len(by) == 1 else "take"
         tell(place, "warning", "unreachable", f"{names[place]} is never reached: {earlier} {takes} all its cases.",
              "Move it up, narrow the earlier rule, or remove it.")  # fmt: skip
+    guarded: dict[int, list[int]] = {}
     for one, other in _partial(table, found)[:MOST_OVERLAPS_TOLD]:
+        if table.rules[one].outcome.do != "agent":
+            guarded.setdefault(one, []).append(other)
+            continue
         both = found.space.in_words(intersection(found.boxes[one], found.boxes[other]))
         what = f"{names[one]} and {names[other]} both match where {both}; the first decides."
+        tell(other, "warning", "overlap", what, "If that is meant, leave it; otherwise narrow one of them.")
+    for one, others in guarded.items():
         # A person or a refusal before the routes is a guard: it is told, and is no mistake.
-        level = "warning" if table.rules[one].outcome.do == "agent" else "note"
-        tell(other, level, "overlap", what,
-             "If that is meant, leave it; otherwise narrow one of them.")  # fmt: skip
+        after = ", ".join(names[each] for each in others[:4]) + (" and others" if len(others) > 4 else "")
+        tell(one, "note", "overlap", f"{names[one]} goes before {after} where both match.", "")
     for place in found.unproved:
         tell(place, "note", "unproved", f"Whether {names[place]} is ever reached has too many cases to be proved.",
              "Try it in the simulator.")  # fmt: skip

@@ -19,6 +19,7 @@ from agents.routing.decide import Decider, Verdict
 from agents.routing.facts import Facts, TargetContext, context_values, facts_from
 from agents.routing.record import RECORD
 from agents.routing.rule_sets import compiled, decider_of
+from agents.routing.words import person_in_words
 from context.access import Principal
 from context.availability import find, judge
 from context.models.domains import ancestors
@@ -140,7 +141,7 @@ def in_words(verdict: Verdict) -> str:
     if verdict.kind == "agent":
         return f"goes to {said['agent']}"
     if verdict.kind == "human":
-        return "waits for the owner" if said["code"] == "wait" else f"goes to a person ({said['to']})"
+        return "waits for the owner" if said["code"] == "wait" else f"goes to a person ({person_in_words(said['to'])})"
     return "is refused for want of context" if said["code"] == "context-incomplete" else "is refused"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from agents.models import RuleSet, RuleSetVersion
 from agents.routing.checks import check_table
 from agents.routing.definitions import Problem
+from agents.routing.normalising import normalised
 from agents.routing.references import check_references
 from agents.routing.table import DEFAULT_OTHERWISE, faults_as_error, read_table
 from context.access import Principal
@@ -198,6 +199,7 @@ def clean_payload(payload: Mapping[str, Any], *, base: Payload | None = None) ->
         )
     merged: Payload = {**_EMPTY, **(base or {}), **payload}
     check_storable(merged, field="rule_set")
+    merged = normalised(merged)
     if len(canonical(merged)) > LARGEST_PAYLOAD:
         raise InvalidInput(
             "The rule set is too large.", field="rules", limit=LARGEST_PAYLOAD, fix="Split it by types of task."

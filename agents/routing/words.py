@@ -21,9 +21,17 @@ def facts_of_payload(payload: Mapping[str, Any]) -> dict[str, Fact]:
     return vocabulary(task_types=types, fields=fields)
 
 
-def conditions_in_words(rule: Mapping[str, Any], facts: Mapping[str, Fact]) -> list[str]:
-    """Each condition of a rule, its CEL condition last."""
-    told = [_condition(cell, facts) for cell in _objects(rule.get("when"))]
+def labels_of(payload: Mapping[str, Any]) -> dict[str, str]:
+    """What each type of task is called."""
+    types = _objects(payload.get("task_types"))
+    return {str(each.get("name", "")): str(each.get("label") or each.get("name", "")) for each in types}
+
+
+def conditions_in_words(
+    rule: Mapping[str, Any], facts: Mapping[str, Fact], labels: Mapping[str, str] | None = None
+) -> list[str]:
+    """Each condition of a rule, its CEL condition last. `labels` gives types of task by their names."""
+    told = [_condition(cell, facts, labels or {}) for cell in _objects(rule.get("when"))]
     return [*told, *([str(rule["condition"])] if rule.get("condition") else [])]
 
 
@@ -70,11 +78,14 @@ def person_in_words(to: Any) -> str:
     return f"the group {name}" if kind == "group" and name else name or f"the {to}"
 
 
-def _condition(cell: Mapping[str, Any], facts: Mapping[str, Fact]) -> str:
+def _condition(cell: Mapping[str, Any], facts: Mapping[str, Fact], labels: Mapping[str, str]) -> str:
     fact, operator = facts.get(str(cell.get("fact"))), OPERATORS.get(str(cell.get("op")))
     label = fact.label if fact is not None else str(cell.get("fact") or "?")
     words = operator.words if operator is not None else str(cell.get("op") or "?")
     value = cell.get("value")
+    if fact is not None and fact.name == "task.type":
+        named = value if isinstance(value, list) else [value]
+        value = [labels.get(str(each), each) for each in named]
     if operator is not None and operator.takes == "two" and isinstance(value, list) and len(value) == 2:
         return f"{label} {words} {said(value[0])} and {said(value[1])}"
     return f"{label} {words} {said(value)}".rstrip()

@@ -21,6 +21,7 @@ from context.errors import DomainError, NotFound
 from context.models import Role
 from context.views.pages import PageRequest, page
 from governance.forms.edit_form import said
+from governance.models import AuditEvent
 
 LATELY = timedelta(days=30)
 LIFETIMES = {"30": 30, "90": 90, "365": 365}
@@ -133,7 +134,7 @@ def change_state(request: PageRequest, slug: str) -> HttpResponse:
 def _agent(request: PageRequest, slug: str) -> Agent:
     found = (
         visible_agents(request.principal)
-        .select_related("owner")
+        .select_related("owner", "endpoint")
         .prefetch_related("domains", "audiences", "contracts__current_version")
         .filter(slug=slug)
         .first()
@@ -163,6 +164,9 @@ def _show(request: PageRequest, subject: Agent, *, status: int = 200, **more: An
         "refusals_count": subject.refusals.filter(refused_at__gte=now - LATELY).count(),
         "may_handle": principal.has_role(Role.ADMINISTRATOR) or subject.owner_id == principal.id,
         "may_sanction": principal.has_role(Role.ADMINISTRATOR),
+        "history": AuditEvent.objects.filter(subject_type="agent", subject_id=subject.slug).order_by("-sequence")[
+            :SHOWN
+        ],
         "scopes": Scope.choices,
         "chosen": more.get("typed", {}).get("scopes") or list(DEFAULT_SCOPES),
         **more,

@@ -164,7 +164,7 @@ def _show(
         "problems": problems_by_level(problems),
         "elsewhere": [each for each in problems if not each.place.startswith("rules.")],
         "error": said(error) if error is not None else "",
-        "did": request.POST.get("do", ""),
+        "asked": {"fields": [{"field": each, "value": ""} for each in payload["fields"]]},
     }
     if not problems_by_level(problems)["error"]:
         context |= _simulated(request, form, version)

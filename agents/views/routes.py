@@ -28,6 +28,7 @@ from agents.routing.words import (
     conditions_in_words,
     facts_of_payload,
     incomplete_in_words,
+    labels_of,
     outcome_in_words,
     person_in_words,
 )
@@ -97,6 +98,7 @@ def route(request: PageRequest, slug: str) -> HttpResponse:
         "table": table,
         "versions": rule_set.versions.order_by("-number")[:20],
         "decisions": decisions.select_related("agent").order_by("-id")[:SHOWN],
+        "labels": labels_of(version.payload),
         "decided": decisions.filter(decided_at__gte=timezone.now() - LATELY).count(),
         "may_propose": RECORD.may_propose(request.principal, state.facets, new=False),
         "drafts": open_edits(request, slug),
@@ -145,12 +147,12 @@ def rule_set_of(request: PageRequest, slug: str) -> tuple[RuleSet, RuleSetVersio
 
 def rows_of(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The rules in words, with agents by their names. One query."""
-    facts = facts_of_payload(payload)
+    facts, labels = facts_of_payload(payload), labels_of(payload)
     names = dict(Agent.objects.values_list("slug", "name"))
     return [
         {
             "name": rule.get("name", ""),
-            "when": conditions_in_words(rule, facts),
+            "when": conditions_in_words(rule, facts, labels),
             "free": bool(rule.get("condition")),
             "then": outcome_in_words(rule.get("then"), names),
             "kind": (rule.get("then") or {}).get("do", ""),
