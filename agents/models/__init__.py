@@ -8,6 +8,7 @@ from agents.models.contracts import ContextContract, ContractVersion, WhenIncomp
 from agents.models.coverage import KeyMisuse, MisuseReason, Question
 from agents.models.dispatch import PushTarget
 from agents.models.endpoints import EndpointState, EndpointVersion, Health, Latency, ModelEndpoint
+from agents.models.memory import MemoryEntry
 from agents.models.registry import Agent, AgentKey, AgentState, Scope
 from agents.models.rights import AgentRights
 from agents.models.routing import Decision, RuleSet, RuleSetVersion
@@ -34,6 +35,7 @@ __all__ = [
     "KeyMisuse",
     "Latency",
     "LeaseEnding",
+    "MemoryEntry",
     "MisuseReason",
     "ModelEndpoint",
     "Operation",

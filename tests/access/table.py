@@ -72,6 +72,7 @@ def callers(everybody: Outcome, agent: Outcome = 403, **exceptions: Outcome) -> 
 
 AUDITORS = {"auditor": 200, "administrator": 200}
 RUN, HELD = "^runs/(?P<run_id>[0-9a-f-]{36})/", {"lease_token": "x" * 43}
+MEMORY, ENTRY = r"^memory/(?P<namespace>[a-z]{1,10}:[a-z0-9-]{1,60})/", r"(?P<key>[A-Za-z0-9._-]{1,120})/$"
 EDITORS = {"author": DONE, "owner": DONE, "administrator": DONE}
 IT, C = "items/<slug:domain>/<slug:slug>/", "changes/<int:number>/"
 AI = "context/items/<slug:domain>/<slug:slug>/"
@@ -105,6 +106,7 @@ ROWS: list[Row] = [
     post("items/autosave/forget/", "items/autosave/forget/", people(MOVED), None, {"subject": "new/policy"}),
     page("items/new/", "items/new/?kind=policy", people(403, author=200, owner=200, administrator=200)),
     post("items/preview/", "items/preview/", people(200), None, {"body": "Some text."}),
+    post("items/checks/", "items/checks/", people(200), None, {"kind": "policy", "title": "A", "body": "Some text."}),
     page("items/keys/", "items/keys/?q=text", people(200)),
     page("changes/", "changes/", people(200)),
     page("inbox/", "inbox/", people(200)),
@@ -323,6 +325,10 @@ ROWS: list[Row] = [
     api("POST", RUN + "review/$", callers(404, 403, owner=409, administrator=409, auditor=403), None,
         {"decision": "approve"}, path="runs/{run}/review/"),
     api("POST", RUN + "bundle/$", callers(403, 409), None, HELD, path="runs/{run}/bundle/"),
+    api("GET", MEMORY + "$", callers(403, 200), path="memory/agent:{agent}/"),
+    api("GET", MEMORY + ENTRY, callers(403, 404), path="memory/agent:{agent}/a/"),
+    api("PUT", MEMORY + ENTRY, callers(403, 200), None, {"value": 1}, path="memory/agent:{agent}/a/"),
+    api("DELETE", MEMORY + ENTRY, callers(403, 404), path="memory/agent:{agent}/a/"),
     api("POST", RUN + "cancel/$", callers(404, 403, owner=200, administrator=200, auditor=403), None,
         {"reason": "No."}, path="runs/{run}/cancel/"),
 ]  # fmt: skip

@@ -71,7 +71,7 @@ def build() -> World:
         comments[change.pk] = said.pk
     draft = propose(cast, creation("legal/draft"))
     terms = contract(cast, [{"key": key(OWN, Sensitivity.PUBLIC)}])
-    given = give(cast, terms, scopes=("bundles:read", "context:read", "search:read", "runs:write"))
+    given = give(cast, terms, scopes=("bundles:read", "context:read", "search:read", "runs:write", "memory:write"))
     bundle = given.bundle()
     run = open_run(
         actor=principal_for(cast.owner),
