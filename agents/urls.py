@@ -19,6 +19,7 @@ urlpatterns = [
     path("agents/<slug:slug>/keys/<slug:prefix>/revoke/", agents.end_key, name="end-key"),
     path("gaps/", gaps.gaps, name="gaps"),
     path("gaps/assign/", gaps.assign, name="assign-gap"),
+    path("skew/", skew.skew, name="skew"),
     path("contracts/", contracts.contracts, name="contracts"),
     path("contracts/new/", contract_edit.new_contract, name="new-contract"),
     path("contracts/<slug:slug>/", contracts.contract, name="contract"),
