@@ -14,11 +14,12 @@ from context.models import ContextItem, User
 from governance.audit import ledger
 from governance.audit.attempts import denials_recorded
 from governance.changes import create_change
+from governance.drift.acting import MOST_AT_ONCE, may_settle_all
 from governance.drift.detectors import detectors
 from governance.drift.findings import finding_of
 from governance.drift.holding import lift_holds, place_holds
 from governance.drift.recording import subject_of
-from governance.drift.settling import MOST_AT_ONCE, may_settle_all, resolve_findings
+from governance.drift.settling import resolve_findings
 from governance.edits import EditInput, NothingToChange
 from governance.models import Change, Finding, FindingState, Judgement
 from governance.proposals import state_of

@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_POST
 from context.errors import DomainError, InvalidInput, NotFound
 from context.models import User
 from context.views.pages import PageRequest, page
+from governance.drift.acting import may_settle
 from governance.drift.board import Filters, board, choices, filtered
 from governance.drift.detectors import detectors
 from governance.drift.findings import finding_of
@@ -28,7 +29,6 @@ from governance.drift.settling import (
     assign_findings,
     dismiss_findings,
     except_findings,
-    may_settle,
     resolve_findings,
 )
 from governance.forms.edit_form import said
