@@ -67,7 +67,7 @@ def bundles(request: HttpRequest) -> HttpResponse:
     if PLACE in request.META:
         request.META[PLACE].append(served.standing)
     response = _bundle(b"" if served.held else served.answer, served.bundle.digest, status=304 if served.held else 200)
-    for name, value in agreed_headers(served.handed).items():
+    for name, value in agreed_headers(served.handed):
         response[name] = value
     return response
 

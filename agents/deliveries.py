@@ -8,7 +8,7 @@ receipt is committed. See docs/decisions/what-a-receipt-proves.md.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
@@ -24,17 +24,80 @@ from context.statements import rows
 # Connections of their own that a process keeps for this: while one waits for the disk, the next takes what has come.
 LANES = 2
 MOST_TOGETHER = 64
-_CALL = "SELECT place, receipt, judged_at FROM plumbline_deliver"
-_RAW = f"{_CALL}($1::jsonb, $2::boolean, $3::bytea[])".encode()
+# Whether one answer still stands: what most requests ask, and many of them the same at once. The moment of the
+# judgement, or no row.
+_STANDS = b"""
+SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')
+FROM agents_agentkey key JOIN agents_agent agent ON agent.id = key.agent_id
+WHERE key.id = $1::bigint AND key.revoked_at IS NULL AND agent.state = 'sanctioned'
+AND least(key.expires_at, key.grace_until, $2::timestamptz) > clock_timestamp()
+AND NOT EXISTS (
+    SELECT FROM context_epoch moved WHERE moved.value > $3::bigint AND (
+        moved.subject = ANY ($4::text[])
+        OR (moved.sensitivity <= $5::integer AND moved.domain_id = ANY ($6::bigint[])
+            AND (moved.audience_ids = '{}' OR moved.audience_ids && $7::integer[]))
+    )
+)
+"""
+_CALL = """
+SELECT place, receipt, to_char(judged_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') FROM plumbline_deliver"""
+_DELIVER = f"{_CALL}($1::jsonb, $2::boolean, $3::bytea[])".encode()
 _THROUGH_DJANGO = f"{_CALL}(%(asked)s::jsonb, %(writes)s::boolean, %(bodies)s::bytea[])"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Delivered:
-    """A request that stands, with the number of its receipt where one was written, at the database's time."""
+    """A request that stands, with the number of its receipt where one was written, and the database's time in words."""
 
     receipt_id: int | None
-    at: datetime
+    at: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Conditions:
+    """On which an answer stands, as `plumbline_deliver` reads them, and as the parameters of a statement of their own.
+
+    Requests that bring the very same one are judged together.
+    """
+
+    row: Mapping[str, Any]
+    parameters: Sequence[bytes]
+
+
+def conditions_of(
+    *,
+    key: int,
+    until: datetime,
+    epoch: int,
+    subjects: Sequence[str],
+    clearance: int,
+    domains: Sequence[int],
+    groups: Sequence[int],
+) -> Conditions:
+    """The key holds, `until` has not come, and nothing that concerns its reader has changed since `epoch`."""
+    row = {
+        "key": key,
+        "until": until,
+        "epoch": epoch,
+        "subjects": subjects,
+        "clearance": clearance,
+        "domains": domains,
+        "groups": groups,
+    }
+    told = (
+        str(key),
+        until.isoformat(),
+        str(epoch),
+        _array(subjects),
+        str(clearance),
+        _array(domains),
+        _array(groups),
+    )
+    return Conditions(row=row, parameters=tuple(each.encode() for each in told))
+
+
+def _array(values: Sequence[object]) -> str:
+    return "{" + ",".join(map(str, values)) + "}"
 
 
 @dataclass(slots=True)
@@ -42,13 +105,26 @@ class _Waiting:
     """A request on its way into the database. `signal` is let go when it is answered or is to take others along."""
 
     row: Mapping[str, Any]
-    body: bytes | None
+    body: bytes | None = None
+    conditions: Conditions | None = None
     signal: Lock = field(default_factory=Lock)
     lane: _Lane | None = None
     batch: list[_Waiting] = field(default_factory=list)
     answered: bool = False
     answer: Delivered | None = None
     error: Exception | None = None
+
+
+def stands(conditions: Conditions) -> Delivered | None:
+    """Whether an answer stands on these conditions now; writes nothing. Judged after this was called."""
+    own = _Waiting(row=conditions.row, conditions=conditions)
+    if connection.in_atomic_block:
+        _answer([own], _ask_django(*_statement([own])))
+    else:
+        _through_a_lane(own)
+    if own.error is not None:
+        raise own.error
+    return own.answer
 
 
 def deliver(row: Mapping[str, Any], body: bytes | None = None) -> Delivered | None:
@@ -79,50 +155,53 @@ class _Lane:
         self._connection: psycopg.Connection[Any] | None = None
         self._of: tuple[Any, ...] = ()
 
-    def ask(self, asked: bytes, writes: bytes, bodies: bytes | None) -> list[tuple[int, int | None, datetime]]:
+    def deliver(self, asked: bytes, writes: bytes, bodies: bytes | None) -> _Found:
         """Run the statement; once more where the connection had been lost. At worst that leaves a second receipt."""
+        found = []
+        for place, receipt, at in self._run(b"deliver", [asked, writes, bodies]):
+            found.append((int(place or 0), int(receipt) if receipt is not None else None, (at or b"").decode()))
+        return found
+
+    def stands(self, conditions: Conditions) -> str | None:
+        """The moment for which it was judged that these hold; None where they do not."""
+        for (at,) in self._run(b"stands", conditions.parameters):
+            return (at or b"").decode()
+        return None
+
+    def _run(self, name: bytes, parameters: Sequence[bytes | None]) -> list[tuple[bytes | None, ...]]:
         try:
-            return self._ask(asked, writes, bodies)
+            return self._run_once(name, parameters)
         except psycopg.OperationalError:
             self.close()
             try:
-                return self._ask(asked, writes, bodies)
+                return self._run_once(name, parameters)
             except psycopg.OperationalError as error:
                 self.close()
                 raise OperationalError(str(error)) from error
 
-    def _ask(self, asked: bytes, writes: bytes, bodies: bytes | None) -> list[tuple[int, int | None, datetime]]:
-        raw = self._open().pgconn
-        result = raw.exec_prepared(b"deliver", [asked, writes, bodies])
+    def _run_once(self, name: bytes, parameters: Sequence[bytes | None]) -> list[tuple[bytes | None, ...]]:
+        result = self._open().pgconn.exec_prepared(name, parameters)
         if result.status != ExecStatus.TUPLES_OK:
             raise psycopg.errors.error_from_result(result, encoding="utf-8")
-        found = []
-        for place in range(result.ntuples):
-            receipt = result.get_value(place, 1)
-            said = result.get_value(place, 2) or b""
-            found.append(
-                (
-                    int(result.get_value(place, 0) or 0),
-                    int(receipt) if receipt is not None else None,
-                    datetime.fromisoformat(said.decode()),
-                )
-            )
-        return found
+        return [
+            tuple(result.get_value(row, column) for column in range(result.nfields)) for row in range(result.ntuples)
+        ]
 
     def _open(self) -> psycopg.Connection[Any]:
-        wanted = tuple(connection.settings_dict[name] for name in ("NAME", "HOST", "PORT", "USER"))
-        held = self._connection
-        if held is not None and self._of == wanted and not held.closed:
+        stated, held = connection.settings_dict, self._connection
+        wanted = (stated["NAME"], stated["PORT"], stated["USER"])
+        if held is not None and self._of == wanted:
             return held
         self.close()
         told = connection.get_connection_params()
         kept = {name: told[name] for name in told if name not in ("context", "cursor_factory", "prepare_threshold")}
-        kept["options"] = f"{kept.get('options', '')} -c timezone=UTC -c datestyle=ISO"
+        kept["options"] = f"{kept.get('options', '')} -c plan_cache_mode=force_generic_plan"
         made = psycopg.connect(**kept, autocommit=True)
-        result = made.pgconn.prepare(b"deliver", _RAW)
-        if result.status != ExecStatus.COMMAND_OK:
-            made.close()
-            raise psycopg.errors.error_from_result(result, encoding="utf-8")
+        for name, statement in ((b"deliver", _DELIVER), (b"stands", _STANDS)):
+            result = made.pgconn.prepare(name, statement)
+            if result.status != ExecStatus.COMMAND_OK:
+                made.close()
+                raise psycopg.errors.error_from_result(result, encoding="utf-8")
         for forget in _forgetting:
             forget()
         self._connection, self._of = made, wanted
@@ -134,6 +213,7 @@ class _Lane:
             self._connection = None
 
 
+_Found = list[tuple[int, int | None, str]]
 _forgetting: list[Callable[[], None]] = []
 _lock = Lock()
 _queue: list[_Waiting] = []
@@ -203,8 +283,13 @@ def _pass_on(lane: _Lane) -> None:
 
 def _write(lane: _Lane, batch: list[_Waiting]) -> None:
     """All in one statement; where it fails, each by itself, so that one request's fault is not another's."""
+    alike = batch[0].conditions
     try:
-        _answer(batch, lane.ask(*_statement(batch)))
+        if alike is not None and all(each.conditions is alike for each in batch):
+            at = lane.stands(alike)
+            _answer(batch, [(place, None, at) for place in range(len(batch))] if at is not None else [])
+        else:
+            _answer(batch, lane.deliver(*_statement(batch)))
     except OperationalError as error:  # there is no database to try again
         for each in batch:
             each.error, each.answered = error, True
@@ -228,7 +313,7 @@ def _statement(batch: list[_Waiting]) -> tuple[bytes, bytes, bytes | None]:
     return orjson.dumps(asked), b"t" if writes else b"f", b"{" + b",".join(bodies) + b"}" if bodies else None
 
 
-def _ask_django(asked: bytes, writes: bytes, bodies: bytes | None) -> list[tuple[int, int | None, datetime]]:
+def _ask_django(asked: bytes, writes: bytes, bodies: bytes | None) -> _Found:
     said = {
         "asked": asked.decode(),
         "writes": writes == b"t",
@@ -237,7 +322,7 @@ def _ask_django(asked: bytes, writes: bytes, bodies: bytes | None) -> list[tuple
     return [(place, receipt, at) for place, receipt, at in rows(_THROUGH_DJANGO, said)]
 
 
-def _answer(batch: list[_Waiting], found: list[tuple[int, int | None, datetime]]) -> None:
+def _answer(batch: list[_Waiting], found: _Found) -> None:
     for place, receipt_id, at in found:
         batch[place].answer = Delivered(receipt_id=receipt_id, at=at)
     for each in batch:

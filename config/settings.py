@@ -371,6 +371,8 @@ DRIFT_WORKERS = env.integer("DRIFT_WORKERS", 1, minimum=1)
 
 # For how long an agent may rely on a bundle without asking again. A right that is taken away bites at the next request.
 BUNDLE_LEASE_SECONDS = env.integer("BUNDLE_LEASE_SECONDS", 60, minimum=1)
+# Whether a bundle that is sent again to the holder of the same key, under a lease on record, leaves another receipt.
+RECEIPT_FOR_EVERY_DELIVERY = env.flag("RECEIPT_FOR_EVERY_DELIVERY", default=False)
 # How many agents may wait for a change at one process of the web server at once: each holds one of its threads.
 WAITERS_AT_ONCE = env.integer("WAITERS_AT_ONCE", 4, minimum=1)
 

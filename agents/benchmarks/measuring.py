@@ -131,8 +131,9 @@ def _read_answer(connection: socket.socket) -> int:
             raise RuntimeError("the server closed the connection")
         received += more
     head, _, body = received.partition(b"\r\n\r\n")
-    place = head.lower().index(b"content-length:") + 15
-    missing = int(head[place:].split(b"\r\n", 1)[0]) - len(body)
+    place = head.lower().find(b"content-length:")
+    # An answer without a body need not state its length: 304.
+    missing = int(head[place + 15 :].split(b"\r\n", 1)[0]) - len(body) if place >= 0 else 0
     while missing > 0:
         missing -= len(connection.recv(65_536))
     return int(head[9:12])

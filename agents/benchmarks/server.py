@@ -17,22 +17,23 @@ from django.core.management.base import CommandError
 
 PATIENCE_SECONDS = 60
 POOL_SIZE = "8"
-BLOCKING_THREADS = "4"
+BLOCKING_THREADS = "8"
+PRODUCT = "config.wsgi:application"
 
 
 @contextmanager
-def web_server(*, url: str, log: Path) -> Iterator[int]:
+def web_server(*, url: str, log: Path, site: str = PRODUCT, ready: str = "/readyz") -> Iterator[int]:
     """Start granian with as many processes as `up` gives it; the port. Stopped at the end."""
     port = _free_port()
     command = [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port)]
     command += ["--no-ws", "--workers", str(min(os.cpu_count() or 1, 4)), "--blocking-threads", BLOCKING_THREADS]
-    command += ["--working-dir", str(settings.BASE_DIR), "config.wsgi:application"]
+    command += ["--working-dir", str(settings.BASE_DIR), site]
     with log.open("wb") as output:
         process = subprocess.Popen(
             command, env=_environment(url), cwd=settings.BASE_DIR, stdout=output, stderr=subprocess.STDOUT
         )
         try:
-            _wait(port, process, log)
+            _wait(port, process, log, ready)
             yield port
         finally:
             process.terminate()
@@ -57,14 +58,15 @@ def _environment(url: str) -> Mapping[str, str]:
     }
 
 
-def _wait(port: int, process: subprocess.Popen[bytes], log: Path) -> None:
+def _wait(port: int, process: subprocess.Popen[bytes], log: Path, ready: str) -> None:
     deadline = time.monotonic() + PATIENCE_SECONDS
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
         try:
             with socket.create_connection(("127.0.0.1", port), timeout=1) as connection:
-                connection.sendall(b"GET /readyz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+                asked = f"GET {ready} HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+                connection.sendall(asked.encode())
                 if connection.recv(64).startswith(b"HTTP/1.1 200"):
                     return
         except OSError:

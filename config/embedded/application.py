@@ -168,7 +168,7 @@ def children_of(home: Home, *, port: int, environment: Mapping[str, str]) -> lis
         str(port),
         "--no-ws",
     ]
-    web += ["--workers", str(min(CORES, 4)), "--blocking-threads", "4", "--working-dir", str(ROOT)]
+    web += ["--workers", str(min(CORES, 4)), "--blocking-threads", "8", "--working-dir", str(ROOT)]
     web += ["--workers-kill-timeout", "3", "--respawn-failed-workers", "config.wsgi:application"]
     beat = [
         *celery,

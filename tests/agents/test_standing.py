@@ -40,9 +40,10 @@ def comparer(cast: Cast) -> Presented:
     return give(cast, contract(cast, [{"key": "legal/liability"}]))
 
 
-def test_repetition__nothing_changed__same_bytes_without_django_and_a_receipt_each(
-    site: Site, comparer: Presented
+def test_repetition__nothing_changed__same_bytes_without_django_and_a_receipt_each_where_that_is_wanted(
+    site: Site, comparer: Presented, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(settings, "RECEIPT_FOR_EVERY_DELIVERY", True)
     commit()
     first = site.post(comparer)
     second = site.post(comparer, HTTP_X_REQUEST_ID="the-second")
@@ -233,12 +234,26 @@ def test_lease__held_and_asked_again__is_recorded_once_and_renewed_past_its_half
     again = [site.post(comparer, **tag) for _ in range(3)]
     assert [each.status for each in again] == [304, 304, 304]
     assert {each.headers["Plumbline-Statement"] for each in again} == {first.headers["Plumbline-Statement"]}
+    sent_again = [site.post(comparer) for _ in range(2)]
+    assert [each.content for each in sent_again] == [first.content, first.content]
+    assert {each.headers["Plumbline-Receipt"] for each in sent_again} == {first.headers["Plumbline-Receipt"]}
     assert Receipt.objects.count() == 1
     time.sleep(1.1)
     renewed = site.post(comparer, **tag)
     assert (renewed.status, site.asked) == (304, 1)
     assert renewed.headers["Plumbline-Lease-Until"] > first.headers["Plumbline-Lease-Until"]
-    assert list(Receipt.objects.order_by("pk").values_list("kind", flat=True)) == ["delivered", "renewed"]
+    on_record = Receipt.objects.order_by("pk").values_list("kind", "repeats")
+    assert list(on_record) == [("delivered", 0), ("renewed", 2)]
+
+
+def test_lease__every_delivery_is_to_be_on_record__is(
+    world: tuple[Cast, Presented], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(settings, "RECEIPT_FOR_EVERY_DELIVERY", True)
+    _, comparer = world
+    site = Site()
+    assert [site.post(comparer).status for _ in range(3)] == [200, 200, 200]
+    assert (Receipt.objects.count(), site.asked) == (3, 1)
 
 
 def test_consistency__after_a_publish_returned__no_process_answers_with_the_old_text(

@@ -12,6 +12,7 @@ from django.utils.module_loading import import_string
 BENCHMARKS = {
     "audit": "agents.benchmarks.audit.run",
     "bundles": "agents.benchmarks.bundles.run",
+    "consistency": "agents.benchmarks.consistency.run",
     "drift": "agents.benchmarks.drift.run",
     "ingest": "agents.benchmarks.ingest.run",
     "routing": "agents.benchmarks.routing.run",
@@ -26,13 +27,14 @@ class Command(BaseCommand):
         parser.add_argument("--items", type=int, default=1_000, help="items in the scratch database (60 or more)")
         parser.add_argument("--clients", type=int, default=8, help="clients at once")
         parser.add_argument("--seconds", type=float, default=3.0, help="how long each case is timed")
+        parser.add_argument("--minutes", type=float, help="the same in minutes, for `consistency`")
         parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
 
     def handle(self, *args: Any, **options: Any) -> None:
         report = import_string(BENCHMARKS[options["what"]])(
             items=max(60, options["items"]),
             clients=max(1, options["clients"]),
-            seconds=max(0.2, options["seconds"]),
+            seconds=options["minutes"] * 60 if options["minutes"] else max(0.2, options["seconds"]),
             say=lambda line: self.stderr.write(f"  {line} …"),
         ).as_json()
         if options["json"]:
