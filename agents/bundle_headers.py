@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 
 from agents.standing import HandedOver
-from context.digests import iso
 
 LONGEST_HEADER = 2_000
 _HELD = re.compile(r'(?:W/)?"([0-9a-f]{64})"')
 
 
-def agreed_headers(handed: HandedOver) -> dict[str, str]:
+def agreed_headers(handed: HandedOver) -> list[tuple[str, str]]:
     """Receipt, moment and lease; the statement is what the signature covers, byte for byte."""
-    return {
-        "Plumbline-Receipt": str(handed.receipt_id),
-        "Plumbline-Snapshot-At": iso(handed.at),
-        "Plumbline-Lease-Until": iso(handed.lease.until),
-        "Plumbline-Statement": handed.lease.statement,
-        "Plumbline-Signature": handed.lease.signature,
-    }
+    lease = handed.lease
+    return [
+        ("Plumbline-Receipt", str(handed.receipt_id)),
+        ("Plumbline-Snapshot-At", handed.at),
+        ("Plumbline-Lease-Until", lease.until_in_words),
+        ("Plumbline-Statement", lease.statement),
+        ("Plumbline-Signature", lease.signature),
+    ]
 
 
 def held_digests(if_none_match: str) -> frozenset[str]:

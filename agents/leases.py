@@ -28,6 +28,7 @@ class Lease:
     until: datetime
     statement: str
     signature: str
+    until_in_words: str
     receipt_id: int = 0
 
     def has_time_left(self, now: datetime) -> bool:
@@ -51,7 +52,13 @@ def new_lease(*, agent: str, digest: str, valid_until: datetime | None, now: dat
             "key": key_id(),
         }
     )
-    return Lease(issued_at=now, until=until, statement=statement.decode("ascii"), signature=sign(statement))
+    return Lease(
+        issued_at=now,
+        until=until,
+        until_in_words=iso(until),
+        statement=statement.decode("ascii"),
+        signature=sign(statement),
+    )
 
 
 def lease_on_record(*, key: int, digest: str, now: datetime) -> Lease | None:
@@ -67,7 +74,20 @@ def keep(*, key: int, digest: str, lease: Lease) -> None:
         _kept[(key, digest)] = lease
         _kept.move_to_end((key, digest))
         while len(_kept) > MOST_KEPT:
-            _kept.popitem(last=False)
+            given_up, _ = _kept.popitem(last=False)
+            _repeated.pop(given_up, None)
+
+
+def count_repetition(*, key: int, digest: str) -> None:
+    """The bundle was sent once more under the lease that is on record."""
+    with _lock:
+        _repeated[(key, digest)] = _repeated.get((key, digest), 0) + 1
+
+
+def repetitions(*, key: int, digest: str) -> int:
+    """How often it was since this was last asked: for the next receipt to say. A process that dies forgets it."""
+    with _lock:
+        return _repeated.pop((key, digest), 0)
 
 
 def forget() -> None:
@@ -77,4 +97,5 @@ def forget() -> None:
 
 
 _kept: OrderedDict[tuple[int, str], Lease] = OrderedDict()
+_repeated: dict[tuple[int, str], int] = {}
 _lock = Lock()

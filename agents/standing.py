@@ -14,15 +14,17 @@ from datetime import datetime, timedelta
 from threading import Lock
 from typing import Any, Generic, TypeVar
 
+from django.conf import settings
 from django.db import connection
 
 from agents import leases
 from agents.authentication import AuthenticatedAgent
-from agents.deliveries import deliver, on_new_connection
+from agents.deliveries import Conditions, conditions_of, deliver, on_new_connection, stands
 from agents.leases import Lease
 from agents.models import ReceiptKind
 from context.access import Principal
 from context.bundles import AssembledBundle
+from context.digests import iso
 from context.epochs import EVERYTHING, next_boundary
 
 MOST_BYTES_KEPT = 64 * 1024 * 1024
@@ -38,9 +40,7 @@ class StandingAnswer:
     prefix: str
     agent: str
     principal: Principal
-    subjects: tuple[str, ...]
-    epoch: int
-    until: datetime
+    conditions: Conditions
     digest: str
     valid_until: datetime | None
     answer: bytes
@@ -53,7 +53,7 @@ class HandedOver:
 
     lease: Lease
     receipt_id: int
-    at: datetime
+    at: str
 
 
 def judged(
@@ -72,9 +72,15 @@ def judged(
         prefix=agent.key_prefix,
         agent=agent.slug,
         principal=agent.principal,
-        subjects=(EVERYTHING, f"agent:{agent.principal.id}", f"contract:{contract}"),
-        epoch=agent.clock,
-        until=until,
+        conditions=conditions_of(
+            key=agent.key_id,
+            until=until,
+            epoch=agent.clock,
+            subjects=(EVERYTHING, f"agent:{agent.principal.id}", f"contract:{contract}"),
+            clearance=agent.principal.clearance,
+            domains=sorted(agent.principal.domains or ()),
+            groups=sorted(agent.principal.groups),
+        ),
         digest=bundle.digest,
         valid_until=bundle.valid_until,
         answer=bundle.answer,
@@ -82,22 +88,24 @@ def judged(
     )
 
 
-def confirm(known: StandingAnswer, *, held: bool, request_id: str, client: str, now: datetime) -> HandedOver | None:
+def confirm(
+    known: StandingAnswer, *, held: bool, request_id: str, client: Callable[[], str], now: datetime
+) -> HandedOver | None:
     """Whether the answer still stands, and on record that the agent has it. One statement; None where it does not.
 
-    Where the agent holds the bundle already (`held`) and its lease has time left, that says so already, and nothing
-    is written.
+    Where a lease with time left is on record for the holder of this key, that says already that it has this bundle
+    and until when it relies on it: being sent the same again, or told so, writes nothing. Installations that want a
+    receipt for every delivery say so (`RECEIPT_FOR_EVERY_DELIVERY`).
     """
-    conditions = {
-        "key": known.key,
-        "epoch": known.epoch,
-        "until": known.until,
-        "subjects": known.subjects,
-        "clearance": known.principal.clearance,
-        "domains": sorted(known.principal.domains or ()),
-        "groups": sorted(known.principal.groups),
-    }
-    return hand_over(known, conditions=conditions, held=held, request_id=request_id, client=client, now=now)
+    lease = leases.lease_on_record(key=known.key, digest=known.digest, now=now)
+    if lease is not None and (held or not settings.RECEIPT_FOR_EVERY_DELIVERY):
+        standing = stands(known.conditions)
+        if standing is None:
+            return None
+        if not held:
+            leases.count_repetition(key=known.key, digest=known.digest)
+        return HandedOver(lease=lease, receipt_id=lease.receipt_id, at=standing.at)
+    return hand_over(known, conditions=known.conditions.row, held=held, request_id=request_id, client=client(), now=now)
 
 
 def hand_over(
@@ -121,7 +129,7 @@ def hand_over(
     if lease is None:
         lease = leases.new_lease(agent=known.agent, digest=known.digest, valid_until=known.valid_until, now=now)
     elif held and not row:
-        return HandedOver(lease=lease, receipt_id=lease.receipt_id, at=now)
+        return HandedOver(lease=lease, receipt_id=lease.receipt_id, at=iso(now))
     if new or not held:
         row |= {
             "kind": ReceiptKind.RENEWED.value if held else ReceiptKind.DELIVERED.value,
@@ -132,6 +140,7 @@ def hand_over(
             "request_id": request_id,
             "client": client,
             "task_digest": known.task_digest,
+            "repeats": leases.repetitions(key=known.key, digest=known.digest),
             **(described or {}),
         }
     else:

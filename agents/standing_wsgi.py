@@ -39,6 +39,7 @@ Headers = list[tuple[str, str]]
 class _Remembered:
     known: StandingAnswer
     headers: Headers
+    headers_without_body: Headers
 
 
 class StandingAnswers:
@@ -73,7 +74,9 @@ class StandingAnswers:
         answer = self._application(environ, listening)
         if served and said and said[0][0].startswith("200"):
             kept = [(name, value) for name, value in said[0][1] if not _OWN.fullmatch(name)]
-            self._memory.put(key, _Remembered(served[0], kept))
+            without = [each for each in kept if not _OF_BODY.fullmatch(each[0])]
+            kept.append(("Content-Length", str(len(served[0].answer))))
+            self._memory.put(key, _Remembered(served[0], kept, without))
         return answer
 
 
@@ -96,6 +99,7 @@ def _key(environ: Environ) -> bytes | None:
         environ.get("HTTP_HOST", ""),
         environ.get("CONTENT_TYPE", ""),
         environ.get("HTTP_ACCEPT", ""),
+        environ.get("HTTP_USER_AGENT", ""),
         environ.get("wsgi.url_scheme", ""),
     )
     seal = hashlib.sha256(body)
@@ -110,15 +114,15 @@ def _repeat(remembered: _Remembered, environ: Environ, start_response: StartResp
     held = known.digest in held_digests(environ.get("HTTP_IF_NONE_MATCH", ""))
     try:
         handed: HandedOver | None = confirm(
-            known, held=held, request_id=request_id, client=address_in(environ), now=datetime.now(UTC)
+            known, held=held, request_id=request_id, client=lambda: address_in(environ), now=datetime.now(UTC)
         )
     except (DatabaseFailure, psycopg.Error, RuntimeError):
         return None  # the whole way says what is wrong
     if handed is None:
         return None
-    headers = [*remembered.headers, *agreed_headers(handed).items(), ("X-Request-Id", request_id)]
+    own = [*agreed_headers(handed), ("X-Request-Id", request_id)]
     if held:
-        start_response("304 Not Modified", [each for each in headers if not _OF_BODY.fullmatch(each[0])])
+        start_response("304 Not Modified", remembered.headers_without_body + own)
         return [b""]
-    start_response("200 OK", [*headers, ("Content-Length", str(len(known.answer)))])
+    start_response("200 OK", remembered.headers + own)
     return [known.answer]

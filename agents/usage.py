@@ -10,7 +10,7 @@ from context.statements import rows
 _DELIVERIES = """
 SELECT version.item_id, sum(served.deliveries)
 FROM (
-    SELECT bundle_id, count(*) AS deliveries FROM agents_receipt
+    SELECT bundle_id, sum((kind = 'delivered')::int + repeats) AS deliveries FROM agents_receipt
     WHERE served_at >= %(since)s AND served_at < %(until)s GROUP BY bundle_id
 ) served
 JOIN agents_bundle bundle ON bundle.digest = served.bundle_id
@@ -24,7 +24,7 @@ GROUP BY version.item_id
 
 
 def deliveries(*, since: datetime, until: datetime, item_ids: Collection[int] | None = None) -> Mapping[int, int]:
-    """Receipts of bundles that held a text of the item, by item; items never delivered are absent. One query."""
+    """Deliveries of bundles that held a text of the item, by item; items never delivered are absent. One query."""
     wanted = None if item_ids is None else sorted(item_ids)
     return {
         item_id: int(count) for item_id, count in rows(_DELIVERIES, {"since": since, "until": until, "items": wanted})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import django.db.models.deletion
 from django.db import migrations, models
 
 # `asked` is a list of requests. Where one states an `epoch`, it stands only if its key still holds, `until` has not
@@ -37,7 +38,7 @@ BEGIN
         SELECT * FROM jsonb_to_recordset(asked) AS question (
             place integer, key bigint, prefix text, agent bigint, epoch bigint, until timestamptz, subjects text[],
             clearance integer, domains bigint[], groups integer[], kind text, bundle text, lease_until timestamptz,
-            request_id text, client text, task_digest text, served_at timestamptz
+            request_id text, client text, task_digest text, served_at timestamptz, repeats integer
         )
     ), standing AS MATERIALIZED (
         SELECT question.*,
@@ -60,10 +61,10 @@ BEGIN
         )
     ), written AS (
         INSERT INTO agents_receipt (id, kind, agent_id, key_prefix, bundle_id, served_at, request_id, task_digest,
-                                    lease_until, client)
+                                    lease_until, client, repeats)
         SELECT standing.receipt, standing.kind, standing.agent, standing.prefix, standing.bundle,
                coalesce(standing.served_at, moment), standing.request_id, standing.task_digest, standing.lease_until,
-               standing.client
+               standing.client, coalesce(standing.repeats, 0)
         FROM standing WHERE standing.receipt IS NOT NULL
     )
     SELECT standing.place, standing.receipt, moment FROM standing;
@@ -164,6 +165,19 @@ class Migration(migrations.Migration):
             model_name="receipt", name="lease_until", field=models.DateTimeField(blank=True, null=True)
         ),
         migrations.AddField(model_name="receipt", name="client", field=models.CharField(blank=True, max_length=45)),
+        migrations.AddField(model_name="receipt", name="repeats", field=models.PositiveIntegerField(default=0)),
+        migrations.RemoveIndex(model_name="receipt", name="agents_rece_agent_i_49bd00_idx"),
+        migrations.AlterField(
+            model_name="receipt",
+            name="agent",
+            field=models.ForeignKey(
+                db_index=False,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="receipts",
+                to="agents.agent",
+            ),
+        ),
+        migrations.AddIndex(model_name="receipt", index=models.Index(fields=["agent", "id"], name="receipt_of_agent")),
         migrations.CreateModel(
             name="ReceiptSeal",
             fields=[

@@ -50,11 +50,13 @@ class ReceiptKind(models.TextChoices):
 class Receipt(models.Model):
     """One delivery or renewal: this agent, with this key, holds this bundle and may rely on it until `lease_until`.
 
-    Committed before the answer leaves. A seal (`ReceiptSeal`) puts each receipt under the audit ledger.
+    Committed before the answer leaves. `repeats` is how often, since the receipt before it, the same was sent again to
+    the holder of that key under a lease on record, as far as the process that wrote it knew. A seal (`ReceiptSeal`)
+    puts each receipt under the audit ledger.
     """
 
     kind = models.CharField(max_length=9, choices=ReceiptKind.choices, default=ReceiptKind.DELIVERED)
-    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="receipts")
+    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="receipts", db_index=False)
     key_prefix = models.CharField(max_length=16)
     # Its index is the one below, which also says when and to whom without a look at the row.
     bundle = models.ForeignKey(Bundle, on_delete=models.PROTECT, related_name="receipts", db_index=False)
@@ -63,11 +65,13 @@ class Receipt(models.Model):
     task_digest = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)
     client = models.CharField(max_length=45, blank=True)
+    repeats = models.PositiveIntegerField(default=0)
 
     class Meta:
         ordering = ["-served_at", "-id"]
         indexes = [
-            models.Index(fields=["agent", "bundle"]),
+            # Each costs every delivery. This one finds the last of an agent.
+            models.Index(fields=["agent", "id"], name="receipt_of_agent"),
             models.Index(fields=["bundle", "served_at", "agent"], name="receipt_of_bundle"),
             models.Index(fields=["served_at"]),
         ]
