@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
@@ -24,6 +24,7 @@ from governance.reviews import MayReview, may_review
 # A rejected change stays in its author's inbox for so long, unless it is reopened.
 REJECTED_SHOWN_DAYS = 30
 NO_DATE = date.max
+STALE = "stale"  # the detector of texts that nobody confirmed in time
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -71,9 +72,10 @@ def inbox_for(*, principal: Principal, now: datetime) -> list[InboxEntry]:
     waiting = _waiting(principal, in_review)
     entries = [_review_entry(each, principal) for each in waiting]
     entries += _late_stages(principal, in_review, {each.change.pk for each in waiting}, answering, now)
-    entries += _texts(principal, answering, now)
+    texts = _texts(principal, answering, now)
+    entries += texts
     entries += _ratifications(principal)
-    entries += _findings(principal, answering, now)
+    entries += _findings(principal, answering, now, texts=[entry.subject for entry in texts])
     entries += _own_changes(principal, now)
     for path in settings.INBOX_SOURCES.values():
         source: InboxSource = import_string(path)
@@ -225,8 +227,13 @@ def _ratifications(principal: Principal) -> list[InboxEntry]:
     ]
 
 
-def _findings(principal: Principal, answering: Answering, now: datetime) -> list[InboxEntry]:
-    """Findings of this person, those that nobody else has in their domains, and others' there that are late."""
+def _findings(
+    principal: Principal, answering: Answering, now: datetime, *, texts: Collection[str]
+) -> list[InboxEntry]:
+    """Findings of this person, those that nobody else has in their domains, and others' there that are late.
+
+    That a text was not confirmed in time stands there already where the text does, and is told once.
+    """
     first = [domain for domain, chain in answering.chains.items() if chain[:1] == (principal.id,)]
     reach = [domain for domain, chain in answering.chains.items() if principal.id in chain]
     nobodys = Q(owner__isnull=True) | Q(owner__is_active=False)
@@ -239,6 +246,9 @@ def _findings(principal: Principal, answering: Answering, now: datetime) -> list
         if escalated and answering.above(finding.domain_id, finding.owner_id) != principal.id:
             continue
         if not escalated and not has_owner and answering.for_domain(finding.domain_id) != principal.id:
+            continue
+        overdue = finding.detector == STALE and finding.evidence.get("confirmable", True)
+        if overdue and f"item:{finding.subject_id}" in texts:
             continue
         found.append(
             InboxEntry(
