@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from context.access import principal_for
 from context.digests import iso
+from governance.inbox import inbox_for
 from governance.models import Finding
 from governance.verification import verify_items
 from tests.cast import Cast, creation, publish, revision
@@ -83,3 +85,19 @@ def test_stale__ending_with_a_successor_published__is_none(cast: Cast) -> None:
     scan(now=begun + 2 * DAY)
 
     assert not Finding.objects.exists()
+
+
+def test_stale__in_the_inbox__an_overdue_text_stands_once_and_an_ended_one_besides(cast: Cast) -> None:
+    begun = timezone.now() - 200 * DAY
+    publish(
+        cast,
+        creation("legal/cap", title="Cap", owner="owner", review_interval_days=90),
+        creation("legal/pilot", title="Pilot", owner="owner", valid_to=iso(begun + 60 * DAY)),
+        now=begun,
+    )
+    scan(now=timezone.now())
+    assert Finding.objects.count() == 2
+
+    waiting = inbox_for(principal=principal_for(cast.owner), now=timezone.now())
+
+    assert sorted((entry.kind, entry.title) for entry in waiting) == [("finding", "Pilot"), ("verification", "Cap")]
