@@ -227,9 +227,7 @@ def _ratifications(principal: Principal) -> list[InboxEntry]:
     ]
 
 
-def _findings(
-    principal: Principal, answering: Answering, now: datetime, *, texts: Collection[str]
-) -> list[InboxEntry]:
+def _findings(principal: Principal, answering: Answering, now: datetime, *, texts: Collection[str]) -> list[InboxEntry]:
     """Findings of this person, those that nobody else has in their domains, and others' there that are late.
 
     That a text was not confirmed in time stands there already where the text does, and is told once.
