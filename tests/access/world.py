@@ -10,6 +10,7 @@ from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
 
+from agents.models import Receipt
 from agents.runs.starting import Assignment, RunOrder, open_run
 from context.access import SYSTEM, principal_for
 from context.models import RoleGrant, Sensitivity, User
@@ -113,6 +114,7 @@ def build() -> World:
             "scan": request_scan(actor=SYSTEM, now=now).pk,
             "checkpoint": checkpoint.sequence,
             "bundle": bundle["digest"],
+            "receipt": Receipt.objects.get().pk,
             "agent": given.agent.slug,
             "prefix": given.key.prefix,
             "contract": "review",
