@@ -15,7 +15,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.core.management import call_command
 from django.core.management.base import CommandError
 from django.utils import timezone
-from hypothesis import given
+from hypothesis import HealthCheck, given
+from hypothesis import settings as thoroughness
 from hypothesis import strategies as st
 
 from agents import sealing
@@ -110,6 +111,7 @@ def test_verify_audit__receipt_put_into_a_gap_of_what_is_sealed__is_found(compar
     assert fault.sequence == seal.sequence
 
 
+@thoroughness(suppress_health_check=[HealthCheck.too_slow])  # a busy machine says nothing about the rule
 @given(
     st.fixed_dictionaries(
         {
