@@ -41,8 +41,8 @@ AND NOT EXISTS (
 """
 _CALL = """
 SELECT place, receipt, to_char(judged_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') FROM plumbline_deliver"""
-_DELIVER = f"{_CALL}($1::jsonb, $2::boolean, $3::bytea[])".encode()
-_THROUGH_DJANGO = f"{_CALL}(%(asked)s::jsonb, %(writes)s::boolean, %(bodies)s::bytea[])"
+_DELIVER = f"{_CALL}($1::jsonb, $2::boolean, nullif($3::bytea[], '{{}}'))".encode()
+_THROUGH_DJANGO = f"{_CALL}(%(asked)s::jsonb, %(writes)s::boolean, nullif(%(bodies)s::bytea[], '{{}}'))"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -155,7 +155,7 @@ class _Lane:
         self._connection: psycopg.Connection[Any] | None = None
         self._of: tuple[Any, ...] = ()
 
-    def deliver(self, asked: bytes, writes: bytes, bodies: bytes | None) -> _Found:
+    def deliver(self, asked: bytes, writes: bytes, bodies: bytes) -> _Found:
         """Run the statement; once more where the connection had been lost. At worst that leaves a second receipt."""
         found = []
         for place, receipt, at in self._run(b"deliver", [asked, writes, bodies]):
@@ -168,7 +168,7 @@ class _Lane:
             return (at or b"").decode()
         return None
 
-    def _run(self, name: bytes, parameters: Sequence[bytes | None]) -> list[tuple[bytes | None, ...]]:
+    def _run(self, name: bytes, parameters: Sequence[bytes]) -> list[tuple[bytes | None, ...]]:
         try:
             return self._run_once(name, parameters)
         except psycopg.OperationalError:
@@ -179,7 +179,7 @@ class _Lane:
                 self.close()
                 raise OperationalError(str(error)) from error
 
-    def _run_once(self, name: bytes, parameters: Sequence[bytes | None]) -> list[tuple[bytes | None, ...]]:
+    def _run_once(self, name: bytes, parameters: Sequence[bytes]) -> list[tuple[bytes | None, ...]]:
         result = self._open().pgconn.exec_prepared(name, parameters)
         if result.status != ExecStatus.TUPLES_OK:
             raise psycopg.errors.error_from_result(result, encoding="utf-8")
@@ -301,7 +301,7 @@ def _write(lane: _Lane, batch: list[_Waiting]) -> None:
             _write(lane, [each])
 
 
-def _statement(batch: list[_Waiting]) -> tuple[bytes, bytes, bytes | None]:
+def _statement(batch: list[_Waiting]) -> tuple[bytes, bytes, bytes]:
     asked, bodies, writes = [], [], False
     for place, each in enumerate(batch):
         row = {**each.row, "place": place}
@@ -310,14 +310,14 @@ def _statement(batch: list[_Waiting]) -> tuple[bytes, bytes, bytes | None]:
             row["body"] = len(bodies)
         writes = writes or "kind" in row
         asked.append(row)
-    return orjson.dumps(asked), b"t" if writes else b"f", b"{" + b",".join(bodies) + b"}" if bodies else None
+    return orjson.dumps(asked), b"t" if writes else b"f", b"{" + b",".join(bodies) + b"}"
 
 
-def _ask_django(asked: bytes, writes: bytes, bodies: bytes | None) -> _Found:
+def _ask_django(asked: bytes, writes: bytes, bodies: bytes) -> _Found:
     said = {
         "asked": asked.decode(),
         "writes": writes == b"t",
-        "bodies": bodies.decode() if bodies is not None else None,
+        "bodies": bodies.decode(),
     }
     return [(place, receipt, at) for place, receipt, at in rows(_THROUGH_DJANGO, said)]
 

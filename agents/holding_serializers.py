@@ -44,7 +44,7 @@ class SealSerializer(serializers.Serializer[Any]):
     event = serializers.IntegerField(help_text="Its event in the audit ledger.")
     receipts = serializers.CharField(help_text="The run of receipts that it seals: first-last.")
     size = serializers.IntegerField()
-    root = serializers.CharField()
+    root = serializers.CharField()  # type: ignore[assignment]  # JSON has a field of that name
     index = serializers.IntegerField()
     path = serializers.ListField(child=serializers.CharField())
 

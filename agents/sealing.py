@@ -93,9 +93,9 @@ def proofs_of(receipts: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
             if seal is None:
                 continue
             records = list(_records(first=seal.first_receipt, last=seal.last_receipt))
-            leaves = [leaf_of(record) for record in records]
+            leaves = _Leaves([leaf_of(record) for record in records])
             places = {record["receipt"]: place for place, record in enumerate(records)}
-            tree = HashTree(size=len(leaves), leaves_of=lambda low, high, held=leaves: held[low:high])
+            tree = HashTree(size=len(records), leaves_of=leaves.between)
         if tree is None or number not in places:
             continue
         yield (
@@ -109,6 +109,16 @@ def proofs_of(receipts: Sequence[int]) -> Iterator[tuple[int, dict[str, Any]]]:
                 "path": tree.inclusion(index=places[number]),
             },
         )
+
+
+class _Leaves:
+    """The leaves of one seal."""
+
+    def __init__(self, leaves: Sequence[str]) -> None:
+        self._leaves = leaves
+
+    def between(self, low: int, high: int) -> Sequence[str]:
+        return self._leaves[low:high]
 
 
 def check_receipts() -> tuple[Fault | None, tuple[str, ...]]:
