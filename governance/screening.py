@@ -13,7 +13,7 @@ from typing import Any
 
 from context.digests import canonical
 from context.errors import Conflict
-from context.screening import Alarm, screen, visible
+from context.screening import Alarm, screen, shielded, visible
 from governance.models import ITEM, Change, Decision, Edit, Operation, Review
 
 # Names of records and people, and what was chosen from a list: nobody writes text there.
@@ -69,19 +69,23 @@ def screen_edits(edits: Iterable[Edit]) -> Screening:
 
 def screen_payload(payload: Mapping[str, Any], *, record: str = ITEM, key: str = "", title: str = "") -> list[Found]:
     """The warnings about each text of a payload, with the path of the field it stands in."""
-    return [
-        Found(
-            record=record,
-            key=key,
-            title=title,
-            field=path,
-            alarm=alarm,
-            before=visible(text[max(0, alarm.start - AROUND) : alarm.start]),
-            after=visible(text[alarm.end : alarm.end + AROUND]),
-        )
-        for path, text in _texts(payload, record)
-        for alarm in screen(text)
-    ]
+    found: list[Found] = []
+    for path, text in _texts(payload, record):
+        alarms = screen(text)
+        shown = shielded(text, alarms) if alarms else text
+        found += [
+            Found(
+                record=record,
+                key=key,
+                title=title,
+                field=path,
+                alarm=alarm,
+                before=visible(shown[max(0, alarm.start - AROUND) : alarm.start]),
+                after=visible(shown[alarm.end : alarm.end + AROUND]),
+            )
+            for alarm in alarms
+        ]
+    return found
 
 
 def acknowledged(change: Change, edits: Sequence[Edit], *, screening: str) -> dict[str, Any]:

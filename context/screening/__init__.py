@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from context.screening.model import RULES_VERSION, Alarm, Check
-from context.screening.screen import screen
+from context.screening.screen import screen, shielded
 from context.screening.visible import visible
 
-__all__ = ["RULES_VERSION", "Alarm", "Check", "screen", "visible"]
+__all__ = ["RULES_VERSION", "Alarm", "Check", "screen", "shielded", "visible"]

@@ -29,6 +29,8 @@ from governance.governed import governed
 from governance.models import ITEM, Change, ChangeState, Edit, Operation
 from governance.permissions import may_author
 from governance.proposals import state_of
+from governance.screening import screen_payload
+from governance.views.checks import checks_of
 
 PEOPLE_LISTED = 500
 KEYS_SUGGESTED = 12
@@ -269,7 +271,9 @@ def _without_saving(request: PageRequest, form: EditForm, **about: Any) -> HttpR
         form.payload = change_rows(form.payload, action)
         return _show(request, form, touched=action.partition(":")[2], **about)
     if action == "preview":
-        return _show(request, form, previewed=True, **about)
+        item = about.get("item")
+        checked = checks_of(form, key=item.key if item is not None else "", principal=request.principal)
+        return _show(request, form, previewed=True, more=checked, **about)
     return None
 
 
@@ -305,6 +309,9 @@ def _save(
         return _show(request, form, status=error.status, **about)
     discard_autosave(actor=request.user, subject=_subject(form, about.get("item"), about.get("draft")))
     messages.success(request, "Saved to the draft. Nothing is in force until somebody else approves it.")
+    if serious := sum(1 for each in screen_payload(edit.payload) if each.alarm.serious):
+        said_of = "1 place" if serious == 1 else f"{serious} places"
+        messages.warning(request, f"There is something to look at in {said_of}: see the warnings below.")
     return HttpResponseRedirect(reverse("governance:change", args=[number]))
 
 
@@ -318,6 +325,7 @@ def _show(
     stale: StaleBase | None = None,
     previewed: bool = False,
     touched: str = "",
+    more: dict[str, Any] | None = None,
     status: int = 200,
 ) -> HttpResponse:
     subject = _subject(form, item, draft)
@@ -343,6 +351,8 @@ def _show(
         "groups": Group.objects.order_by("name"),
         "levels": [level for level in Sensitivity if level <= request.principal.clearance],
         "others": _other_drafts(request, item, form.change_id) if item is not None else [],
+        "checks": None,
+        **(more or {}),
     }
     response = render(request, "governance/edit.html", context, status=status)
     if item is not None and item.current_version is not None:

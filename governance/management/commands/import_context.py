@@ -18,6 +18,7 @@ from governance.import_plan import ImportPlan
 from governance.importing import carry_out, plan_import
 from governance.management.progress import Progress
 from governance.models import Change, ChangeState, Operation
+from governance.screening import screen_payload
 
 SHOWN = 20
 
@@ -90,6 +91,7 @@ class Command(BaseCommand):
         if plan.without_owner:
             self.stdout.write(f"\n{plan.without_owner} items have no owner: {plan.domain} has none either.")
         self._list("Links to pages that are not there", (f"{path}: {link}" for path, link in plan.broken_links), shown)
+        self._list("Warnings, for whoever reviews it (nothing was changed)", _warnings(plan), shown)
         self._list("Template tags left as they are", _counted(plan.unresolved_tags), shown)
         self._list("Layout tags left out", _counted(plan.left_out_tags), shown)
         if plan.ignored:
@@ -119,6 +121,16 @@ def _author(username: str | None, domain: str) -> User:
         known = ", ".join(Domain.objects.order_by("slug").values_list("slug", flat=True)[:30]) or "none yet"
         raise CommandError(f"There is no domain {domain!r}. Use one of: {known}.")
     return place.owner
+
+
+def _warnings(plan: ImportPlan) -> list[str]:
+    """What screening finds in the pages, each with its place: hidden characters, words to a model, secrets."""
+    return [
+        f"{each.path}, {found.field} {found.alarm.start}: {found.alarm.why} {found.alarm.shown}"
+        for each in plan.planned
+        if each.edit.operation != Operation.RETIRE
+        for found in screen_payload(each.edit.payload, key=each.key)
+    ]
 
 
 def _counted(counts: Counter[str]) -> list[str]:
