@@ -311,7 +311,7 @@ ROWS: list[Row] = [
         path="drift/findings/{finding}/dismiss/"),
     api("POST", FI + "assign/", callers(404, owner=200), None, {"owner": "reviewer"},
         path="drift/findings/{finding}/assign/"),
-    api("POST", FI + "except/", callers(404, owner=422), None, {"reason": "For now.", "until": "2020-01-01"},
+    api("POST", FI + "except/", callers(422), None, {"reason": "For now.", "until": "2020-01-01"},
         path="drift/findings/{finding}/except/"),
     api("GET", "audit/evidence/", callers(403, **AUDITORS), path="audit/evidence/?item=legal/public-text"),
     api("GET", "audit/streams/", callers(403, **AUDITORS)),
