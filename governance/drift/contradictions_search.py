@@ -90,13 +90,19 @@ def between(one: PassageText, other: PassageText) -> Conflict | None:
     """Whether two passages contradict each other, as they stand in their items."""
     if one.key > other.key:
         one, other = other, one
-    shared = words_in(one.applies_to) & words_in(other.applies_to)
+    shared = _shared_scope(one.applies_to, other.applies_to)
     if one.applies_to and other.applies_to and not shared:
         return None
     if stand_apart(f"{one.title} {one.heading}", f"{other.title} {other.heading}"):
         return None
     found = contradiction(_prose(one), _prose(other), shared_scope=shared)
     return None if found is None else _conflict(one, other, found)
+
+
+def _shared_scope(one: Sequence[str], other: Sequence[str]) -> frozenset[str]:
+    """The words of what both apply to: entries of which one is the other, or a part of it."""
+    pairs = [(words_in([ours]), words_in([theirs])) for ours in one for theirs in other]
+    return frozenset().union(*(ours | theirs for ours, theirs in pairs if ours and (ours <= theirs or theirs <= ours)))
 
 
 def _prose(passage: PassageText) -> str:

@@ -5,6 +5,7 @@ What it reads is for detectors: it looks beyond what any one person may see, and
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -92,7 +93,8 @@ def read_texts(passage_ids: Iterable[int]) -> Mapping[int, PassageText]:
 
 def _passage(row: Sequence[object]) -> PassageText:
     number, item_id, key, title, version, version_id, heading, anchor, text, published_at, data = row
-    said = data.get("applies_to") if isinstance(data, dict) else None
+    facts = json.loads(data) if isinstance(data, str) else data  # as Django asks for JSON
+    said = facts.get("applies_to") if isinstance(facts, dict) else None
     assert isinstance(number, int)
     assert isinstance(item_id, int)
     assert isinstance(version, int)

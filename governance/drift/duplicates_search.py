@@ -17,7 +17,7 @@ EXACT_BELOW = 12_000  # so few vectors are compared each with each: nothing is m
 ROWS_AT_ONCE = 4_096
 PAIRS_AT_ONCE = 1 << 18
 MOST_SHIFTS = 64  # of a bucket, how many neighbours in order of their hashes each vector is compared with
-MOST_PAIRS = 2_000_000
+MOST_PAIRS = 1_000_000
 SEED = 20_261_120  # the same vectors give the same pairs
 # A pair is looked at exactly where its hashes differ by no more than the expected bits and this many deviations.
 DEVIATIONS = 4.0

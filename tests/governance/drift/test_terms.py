@@ -1,0 +1,187 @@
+"""Terminology: names that should not be used, in items, drafts and contracts, and what is no use of them."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from django.utils import timezone
+
+from context.access import principal_for
+from governance.drift.terms_checking import check_terms, expansions_in
+from governance.drift.terms_matching import Matcher, Name
+from governance.drift.terms_reading import Term, Terms, read_terms, terms_of
+from governance.models import Finding
+from tests.cast import Cast, creation, publish, revision
+from tests.governance.drift.conftest import scan
+
+
+def term(title: str, **more: Any) -> Term:
+    given: dict[str, Any] = {
+        "item_id": abs(hash(title)) % 10**6,
+        "key": f"sales/{title.lower().replace(' ', '-')}",
+        "title": title,
+        "version": 1,
+        "abbreviation": "",
+        "aliases": (),
+        "deprecated": (),
+    }
+    return Term(**{**given, **more})
+
+
+SLACKWATER = term("Slackwater", aliases=("stock throughput",), deprecated=("StoreSafe", "storage cover"))
+MEMBER = term("Member", deprecated=("client",), definition="A haulier or merchant that the society insures.")
+TERMS = terms_of([SLACKWATER, MEMBER])
+
+
+def written(text: str, terms: Terms = TERMS, **more: Any) -> list[str]:
+    return [use.written for use in check_terms(text, terms=terms, **more)]
+
+
+@pytest.mark.parametrize(
+    ("text", "uses"),
+    [
+        ("A StoreSafe policy renews.", ["StoreSafe"]),
+        ("Two StoreSafes, and Storage-Cover for a year.", ["StoreSafes", "Storage-Cover"]),
+        ("**StoreSafe** is sold here.", ["StoreSafe"]),
+        ("Keep it in a store safe from rain.", []),
+        ("It is called “StoreSafe” on the web.", []),
+        ("Slackwater was StoreSafe until 2026.", []),
+        ("Slackwater is new. StoreSafe was old.", ["StoreSafe"]),
+        ("Run `StoreSafe --help`, or see [it](https://example.org/StoreSafe).", []),
+        ("Each client that the society insures is a haulier or a merchant.", ["client"]),
+        ("Premium is held in a client account.", []),
+    ],
+)
+def test_check__text__tells_uses_from_mentions_and_other_meanings(text: str, uses: list[str]) -> None:
+    assert written(text) == uses
+
+
+def test_check__title_tells_of_the_renaming_or_text_is_the_terms_own__is_no_use() -> None:
+    text = "StoreSafe had many friends."
+    assert written(text) == ["StoreSafe"]
+    assert written(text, title="From StoreSafe to Slackwater") == []
+    assert written(text, title="About StoreSafe") == ["StoreSafe"]
+    assert written(text, own_key=SLACKWATER.key) == []
+
+
+def test_check__use__says_where_and_what_instead() -> None:
+    [use] = check_terms("Our StoreSafe policy.", terms=TERMS)
+    assert ("Our StoreSafe policy."[use.start : use.end], use.instead) == ("StoreSafe", "Slackwater")
+    assert use.sentence == "“StoreSafe” should no longer be used; the term is “Slackwater”."
+
+
+def test_terms__deprecated_name_is_the_right_name_of_another__is_no_use() -> None:
+    terms = terms_of([term("Premium", deprecated=("Fee",)), term("Fee")])
+    assert written("The Fee is due.", terms) == []
+
+
+def test_terms__former_name__is_a_use_unless_it_is_still_right_somewhere() -> None:
+    former = [(SLACKWATER.key, 2, "DryDock"), (MEMBER.key, 2, "stock throughput")]
+    terms = terms_of([SLACKWATER, MEMBER], former=former)
+    [use] = check_terms("A DryDock policy. It covers stock throughput.", terms=terms)
+    assert use.sentence == "“DryDock” was renamed to “Slackwater” in version 2 of the term."
+
+
+def test_expansions__initials_match__are_found_with_the_words() -> None:
+    text = "The Solvency Capital Requirement (SCR) and the Key Risk Register (KRR) matter (see AB)."
+    assert [(each.short, each.long) for each in expansions_in(text)] == [
+        ("SCR", "Solvency Capital Requirement"),
+        ("KRR", "Key Risk Register"),
+    ]
+
+
+def test_matcher__longest_name_wins_and_every_meaning_is_told() -> None:
+    matcher = Matcher([Name("risk", 1), Name("risk appetite", 2), Name("Risk Appetite", 3, exact=True)])
+    assert [match.name.means for match in matcher.matches("risk appetites, Risk appetite, risk")] == [2, 2, 1]
+    assert [match.name.means for match in matcher.matches("Our Risk Appetite")] == [2, 3]
+    assert list(Matcher[int]([]).matches("anything")) == []
+
+
+def test_matcher__hostile_text_and_thousands_of_names__takes_time_in_proportion() -> None:
+    matcher = Matcher([Name(f"risk {n} of kind {n}", n) for n in range(5_000)])
+    for text in ("risk 1 of kind " * 8_000, "(" * 100_000, "a-" * 60_000 + "(AB)", "`" * 100_001, "](" * 60_000):
+        begun = time.perf_counter()
+        list(matcher.matches(text))
+        list(expansions_in(text))
+        assert time.perf_counter() - begun < 5, text[:20]
+
+
+def terminology(key: str, title: str, **data: Any) -> Any:
+    return creation(key, kind="term", title=title, body="What it is.", data={"definition": "A thing we sell.", **data})
+
+
+@pytest.fixture
+def _only_terms(settings: Any) -> None:
+    settings.DRIFT_DETECTORS = {"terminology": "governance.drift.terms.DETECTOR"}
+
+
+def scanned() -> list[Finding]:
+    scan(now=timezone.now())
+    return list(Finding.objects.filter(state="open").order_by("subject_id"))
+
+
+@pytest.mark.usefixtures("_only_terms")
+def test_scan__deprecated_name_in_a_text__one_finding_with_each_place_and_the_mend(cast: Cast) -> None:
+    publish(
+        cast,
+        terminology("sales/slackwater", "Slackwater", deprecated_aliases=["StoreSafe"]),
+        creation("legal/cover", body="A StoreSafe policy.\n\nAnother StoreSafe policy."),
+        creation("legal/history", title="From StoreSafe to Slackwater", body="StoreSafe was its name."),
+    )
+
+    [finding] = scanned()
+
+    assert (finding.subject_id, finding.evidence["figures"]) == ("legal/cover", {"places": 2})
+    assert finding.proposal["replacements"] == [["StoreSafe", "Slackwater"]]
+    first = finding.evidence["passages"][0]
+    assert first["text"][slice(*first["marks"][0])] == "StoreSafe"
+    publish(cast, revision("legal/cover", body="A Slackwater policy."))
+    assert scanned() == []
+
+
+@pytest.mark.usefixtures("_only_terms")
+def test_scan__term_is_renamed__texts_with_the_old_name_are_found_though_they_did_not_change(cast: Cast) -> None:
+    publish(cast, terminology("sales/dock", "DryDock"), creation("legal/cover", body="A DryDock policy."))
+    assert scanned() == []
+    publish(cast, revision("sales/dock", title="WetDock"))
+
+    [finding] = scanned()
+
+    assert finding.evidence["sentence"] == "“DryDock” was renamed to “WetDock” in version 2 of the term."
+
+
+@pytest.mark.usefixtures("_only_terms")
+def test_scan__abbreviation_of_two_things__is_one_finding(cast: Cast) -> None:
+    publish(
+        cast,
+        terminology("sales/stp", "Stock throughput", abbreviation="STP"),
+        creation("legal/a", body="Our Stock Throughput Policies (STP) are many. Service levels (SL) are none."),
+        creation("legal/b", body="Straight Through Processing (STP) saves time."),
+    )
+
+    [finding] = scanned()
+
+    assert finding.summary == "“STP” stands for more than one thing."
+    assert "Straight Through Processing" in finding.evidence["sentence"]
+    assert "Policies" not in finding.evidence["sentence"]
+
+
+def test_terms__of_a_reader__are_those_they_may_know(cast: Cast) -> None:
+    publish(
+        cast,
+        terminology("sales/open", "Slackwater", deprecated_aliases=["StoreSafe"]),
+        creation(
+            "legal/secret",
+            kind="term",
+            title="Project Kelp",
+            sensitivity="confidential",
+            body="x",
+            data={"definition": "x", "deprecated_aliases": ["OldKelp"]},
+        ),
+    )
+    now = timezone.now()
+    text = "OldKelp and StoreSafe."
+    assert written(text, read_terms(at=now, principal=principal_for(cast.author))) == ["OldKelp", "StoreSafe"]
+    assert written(text, read_terms(at=now, principal=principal_for(cast.outsider))) == ["StoreSafe"]
