@@ -5,6 +5,7 @@ from __future__ import annotations
 from django.urls import URLPattern, re_path
 
 from agents import api, gap_api, holding_api
+from agents.feedback import api_urls as feedback
 from agents.memory import api_urls as memory
 from agents.routing import api_urls as routing
 from agents.runs import api_urls as runs
@@ -39,5 +40,6 @@ urlpatterns: list[URLPattern] = [
     ),
     *runs.urlpatterns,
     *memory.urlpatterns,
+    *feedback.urlpatterns,
     *routing.urlpatterns,
 ]
