@@ -8,6 +8,7 @@ from agents.models.contracts import ContextContract, ContractVersion, WhenIncomp
 from agents.models.coverage import KeyMisuse, MisuseReason, Question
 from agents.models.dispatch import PushTarget
 from agents.models.endpoints import EndpointState, EndpointVersion, Health, Latency, ModelEndpoint
+from agents.models.feedback import Feedback, FeedbackKind, FeedbackState, TextPrint
 from agents.models.memory import MemoryEntry
 from agents.models.registry import Agent, AgentKey, AgentState, Scope
 from agents.models.rights import AgentRights
@@ -30,6 +31,9 @@ __all__ = [
     "Decision",
     "EndpointState",
     "EndpointVersion",
+    "Feedback",
+    "FeedbackKind",
+    "FeedbackState",
     "HandOff",
     "Health",
     "KeyMisuse",
@@ -56,6 +60,7 @@ __all__ = [
     "RunStep",
     "Scope",
     "StepState",
+    "TextPrint",
     "UnsanctionedUse",
     "UseKind",
     "UseState",

@@ -1,0 +1,1 @@
+"""Feedback of agents and reviewers: a finding with evidence, never context, and never an echo of what was served."""
