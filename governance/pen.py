@@ -121,9 +121,10 @@ class Pen:
             approvals=approvals,
         )
         # From then on this version is in force instead of those before it; a planned one that it overtakes never is.
-        effective = max(now, valid_from)
-        older = ContextVersion.objects.filter(item=item, number__lt=version.number)
-        older.filter(Q(superseded_at__isnull=True) | Q(superseded_at__gt=effective)).update(superseded_at=effective)
+        if previous is not None:
+            effective = max(now, valid_from)
+            older = ContextVersion.objects.filter(item=item, number__lt=version.number)
+            older.filter(Q(superseded_at__isnull=True) | Q(superseded_at__gt=effective)).update(superseded_at=effective)
         return version
 
     def _write_item(self, edit: Edit, item: ContextItem, version: ContextVersion, actor: User, now: datetime) -> None:
@@ -139,8 +140,11 @@ class Pen:
         item.verified_until = now + timedelta(days=item.review_interval_days)
         item.current_version, item.retired_at, item.replaced_by = version, None, None
         item.save()
-        item.stewards.set(edit.steward_ids)
-        item.audiences.set(Group.objects.filter(pk__in=edit.audience_ids))
+        # A new item has nothing to be replaced: an import of thousands would ask thousands of times for nothing.
+        if edit.steward_ids or version.number > 1:
+            item.stewards.set(edit.steward_ids)
+        if edit.audience_ids or version.number > 1:
+            item.audiences.set(Group.objects.filter(pk__in=edit.audience_ids))
 
     def _write_passages(
         self, item: ContextItem, version: ContextVersion, drafts: Sequence[passages.PassageDraft], now: datetime
@@ -172,6 +176,8 @@ class Pen:
 
     def _write_relations(self, item: ContextItem, payload: Payload) -> None:
         wanted = {(each["type"], each["key"]) for each in payload["relations"]}
+        if not wanted and item.current_version is not None and item.current_version.number == 1:
+            return
         present = {(row.type, row.target.key): row for row in item.relations.select_related("target")}
         Relation.objects.filter(pk__in=[row.pk for place, row in present.items() if place not in wanted]).delete()
         missing = wanted - set(present)

@@ -85,6 +85,8 @@ class References:
     def load_items(self, keys: Iterable[str]) -> None:
         """Fetch these items in one query, so that `item` does not ask for each."""
         wanted = {key for key in keys if key not in self._items}
+        if not wanted:
+            return
         found = ContextItem.objects.visible_to(self.principal).select_related(
             "kind", "domain__parent", "owner", "current_version"
         )
