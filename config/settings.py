@@ -426,6 +426,7 @@ DRIFT_DETECTORS: dict[str, str] = {
 TERM_SOURCES: dict[str, str] = {"contracts": "agents.drift.wording.contract_texts"}
 INBOX_SOURCES: dict[str, str] = {}
 IMPACT_SOURCES: dict[str, str] = {
+    "contradictions": "governance.drift.contradictions_impact.impact_of_change",
     "contracts": "agents.use.impact_of_change",
     "routing": "agents.routing.impact.impact_of_change",
     "bundles": "agents.held_bundles.impact_of_change",

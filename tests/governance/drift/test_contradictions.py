@@ -11,8 +11,9 @@ from context.access import principal_for
 from context.embeddings import embed_pending
 from context.models import Sensitivity
 from governance.drift.contradictions_live import Draft, contradictions_with
+from governance.impact import impact_of
 from governance.models import Finding
-from tests.cast import Cast, creation, publish, revision
+from tests.cast import Cast, creation, propose, publish, revision
 from tests.governance.drift.conftest import scan
 
 LONG = "Invoices of suppliers must be paid within {days} days of their receipt by the accounts team."
@@ -195,3 +196,18 @@ def test_live__own_text_in_force_and_hidden_texts__do_not_count(cast: Cast) -> N
     assert [conflict.a.key for conflict in contradictions_with(draft=own, principal=author, now=timezone.now())] == [
         "legal/secret"
     ]
+
+
+def test_impact__change_would_contradict_a_text__reviewers_are_told_unless_the_change_mends_it(cast: Cast) -> None:
+    publish(cast, said("legal/terms", LONG.format(days=30)))
+    embed_pending(1_000)
+    principal = principal_for(cast.reviewer)
+    change = propose(cast, creation("sales/new", body=LONG.format(days=45)))
+
+    [told] = [each for each in impact_of(change=change, principal=principal) if each.kind == "contradiction"]
+
+    assert (told.label, told.url) == ("Terms", "/items/legal/terms/")
+    both = propose(
+        cast, creation("sales/both", body=LONG.format(days=45)), revision("legal/terms", body=LONG.format(days=45))
+    )
+    assert not [each for each in impact_of(change=both, principal=principal) if each.kind == "contradiction"]
