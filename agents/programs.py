@@ -6,7 +6,7 @@ sanctions or blocks it. A blocked program is refused at its next request, whatev
 
 from __future__ import annotations
 
-import re
+import unicodedata
 from datetime import datetime
 
 from django.db import transaction
@@ -22,7 +22,6 @@ from governance.audit.attempts import asking, denials_recorded
 LONGEST_NAME = 200
 MOST_PROGRAMS = 500
 MOST_DECLARED = 20
-_UNPRINTABLE = re.compile(r"[^\x20-\x7e\u00a0-\ud7ff\ue000-\uffff]")
 
 
 class ProgramBlocked(DomainError):
@@ -62,7 +61,9 @@ LEFT JOIN agents_unsanctioneduse use ON use.kind = %(kind)s AND use.name = %(nam
 
 def plain_name(stated: str) -> str:
     """A program's name as it is kept: printable, on one line, of bounded length."""
-    return " ".join(_UNPRINTABLE.sub(" ", stated[: LONGEST_NAME * 2]).split())[:LONGEST_NAME]
+    # Control characters, marks that turn the direction of text, surrogates: nothing that only looks like a name.
+    shown = (" " if unicodedata.category(each).startswith("C") else each for each in stated[: LONGEST_NAME * 2])
+    return " ".join("".join(shown).split())[:LONGEST_NAME]
 
 
 def admit_program(*, kind: str, stated: str, agent_id: int) -> None:

@@ -374,6 +374,8 @@ ROWS: list[Row] = [
     api("GET", MEMORY + ENTRY, callers(403, 404), path="memory/agent:{agent}/a/"),
     api("PUT", MEMORY + ENTRY, callers(403, 200), None, {"value": 1}, path="memory/agent:{agent}/a/"),
     api("DELETE", MEMORY + ENTRY, callers(403, 404), path="memory/agent:{agent}/a/"),
+    api("POST", "^feedback/$", callers(201, 201), None, {"kind": "gap", "text": "Where is the price list?"},
+        path="feedback/"),
     api("POST", RUN + "cancel/$", callers(404, 403, owner=200, administrator=200, auditor=403), None,
         {"reason": "No."}, path="runs/{run}/cancel/"),
     api("POST", "^routing/decide/$", callers(200, 200, outsider=404), None,

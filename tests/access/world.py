@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import Model
 from django.test import Client
 from django.utils import timezone
 
-from agents.models import Receipt
+from agents.endpoints import ModelTerms, register_version
+from agents.models import Receipt, UnsanctionedUse
+from agents.programs import admit_program
+from agents.routing.asking import Question, ask
+from agents.routing.decisions import record_decision
 from agents.runs.starting import Assignment, RunOrder, open_run
 from context.access import SYSTEM, principal_for
 from context.models import RoleGrant, Sensitivity, User
@@ -21,8 +26,9 @@ from governance.drift.findings import Sighting, open_finding
 from governance.drift.scan import request_scan
 from governance.models import Change, Edit, Review, Severity
 from governance.personal_tokens import issue_token
-from tests.agents.conftest import contract, give
+from tests.agents.conftest import Presented, contract, give
 from tests.cast import Cast, creation, gather, propose, publish, revision, submit
+from tests.routing.conftest import publish_rules, rule, rules, to
 
 PERSONAS = (
     "anonymous", "outsider", "reader", "author", "reviewer", "owner", "auditor", "administrator", "agent",
@@ -72,7 +78,7 @@ def build() -> World:
         comments[change.pk] = said.pk
     draft = propose(cast, creation("legal/draft"))
     terms = contract(cast, [{"key": key(OWN, Sensitivity.PUBLIC)}])
-    given = give(cast, terms, scopes=("bundles:read", "context:read", "search:read", "runs:write", "memory:write"))
+    given = give(cast, terms, scopes=("bundles:read", "context:read", "search:read", "runs:write", "memory:write", "feedback:write"))
     bundle = given.bundle()
     run = open_run(
         actor=principal_for(cast.owner),
@@ -81,6 +87,7 @@ def build() -> World:
         now=now,
     )
     given.post({"contract": "review", "token_budget": 1})
+    routed = _routed(cast, given)
     finding = open_finding(
         seen=Sighting(
             detector="test", summary="Something is off.", cause={"a": 1}, evidence={"a": 1}, severity=Severity.LOW,
@@ -119,8 +126,25 @@ def build() -> World:
             "prefix": given.key.prefix,
             "contract": "review",
             "run": run.pk,
+            **routed,
         },
     )
+
+
+def _routed(cast: Cast, given: Presented) -> dict[str, Any]:
+    """A rule set of Legal, a decision that the owner asked for, a model endpoint and a program that nobody declares."""
+    now = timezone.now()
+    publish_rules(cast, rules(rule("all", then=to(given.agent.slug))))
+    principal = principal_for(cast.owner)
+    question = Question(rule_set="routes", task_type="review")
+    answer = ask(principal=principal, name=cast.owner.username, question=question, now=now)
+    decision = record_decision(principal=principal, answer=answer, now=now)
+    terms = ModelTerms(model="m", price_in=Decimal(1), price_out=Decimal(2))
+    endpoint = register_version(
+        actor=cast.admin, slug="house", name="House", provider="Us", owner=cast.owner, terms=terms, now=now
+    ).endpoint
+    admit_program(kind="user_agent", stated="stranger/1.0", agent_id=given.agent.pk)
+    return {"decision": decision.pk, "endpoint": endpoint.slug, "use": UnsanctionedUse.objects.get().pk}
 
 
 def key(domain: str, sensitivity: int) -> str:
