@@ -182,6 +182,8 @@ def _insert(
     _copy("context_contextitem_audiences (contextitem_id, group_id)", audience_rows)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE context_contextitem SET current_version_id = id")
+        for table in ("context_contextitem", "context_contextversion"):
+            cursor.execute(f"SELECT setval('{table}_id_seq', %s)", [items])  # what is published later comes after
         cursor.execute("DROP INDEX passage_embedding, passage_filed")
     _copy(
         "context_passage (item_id, version_id, ordinal, heading_path, anchor, text, token_count, "
