@@ -101,6 +101,7 @@ def _proposal(conflict: Conflict, mend: Side, keep: Side) -> Proposal | None:
         key=mend.key,
         reason=f"“{keep.title}” says {figure}.",
         replacements=((sentence, sentence[:start] + figure + sentence[end:]),),
+        figures=((sentence[start:end], figure),),
     )
 
 

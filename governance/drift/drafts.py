@@ -60,8 +60,9 @@ class Proposal:
     """How the text may be mended: what the draft change of one click holds.
 
     `replacements` are made in the body of the version in force (old, new), each wherever the old stands; `fields`
-    are set in the payload as they are (`body`, `valid_to`, …), those of `data` in its structured data; `retire` takes
-    the item out instead.
+    are set in the payload as they are (`body`, `valid_to`, …), those of `data` in its structured data; `figures` are
+    exchanged wherever they stand in the structured data and the claims (old, new: 45 days, 30 days). `retire` takes the
+    item out instead.
     """
 
     key: str
@@ -69,6 +70,7 @@ class Proposal:
     replacements: tuple[tuple[str, str], ...] = ()
     fields: Mapping[str, Any] = field(default_factory=dict)
     data: Mapping[str, Any] = field(default_factory=dict)
+    figures: tuple[tuple[str, str], ...] = ()
     retire: bool = False
 
     def as_json(self) -> dict[str, Any]:
@@ -78,6 +80,7 @@ class Proposal:
             "replacements": [list(pair) for pair in self.replacements],
             "fields": dict(self.fields),
             "data": dict(self.data),
+            "figures": [list(pair) for pair in self.figures],
             "retire": self.retire,
         }
 

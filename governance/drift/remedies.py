@@ -18,6 +18,7 @@ from governance.drift.acting import MOST_AT_ONCE, may_settle_all
 from governance.drift.detectors import detectors
 from governance.drift.findings import finding_of
 from governance.drift.holding import lift_holds, place_holds
+from governance.drift.mending import mended
 from governance.drift.recording import subject_of
 from governance.drift.settling import resolve_findings
 from governance.edits import EditInput, NothingToChange
@@ -174,15 +175,7 @@ def _proposed(finding: Finding, before: Mapping[str, EditInput]) -> EditInput | 
         return EditInput(operation="retire", key=item.key)
     earlier = before.get(item.key)
     payload: dict[str, Any] = dict(earlier.payload) if earlier is not None and earlier.operation == "revise" else {}
-    base = {**state_of(item, item.current_version), **payload}
-    body = base["body"]
-    for old, new in proposal.get("replacements") or []:
-        body = body.replace(old, new)
-    if body != base["body"]:
-        payload["body"] = body
-    payload |= proposal.get("fields") or {}
-    if proposal.get("data"):
-        payload["data"] = {**(base["data"] or {}), **proposal["data"]}
+    payload = mended(proposal, {**state_of(item, item.current_version), **payload}, payload)
     return EditInput(operation="revise", key=item.key, payload=payload) if payload else None
 
 
