@@ -19,7 +19,7 @@ TEXT_PARTS = ("name", "key", "kind", "domain", "tag")
 NUMBER_PARTS = ("depth", "max_age_days", "minimum", "at_most")
 JSON_FIELDS = ("task_schema", "output_schema", "output_checks")
 NUMBER_FIELDS = ("token_budget", "most_matches", "escalation_days")
-SPARE_ROWS = 2
+SPARE_ROWS = 1
 
 
 @dataclass(kw_only=True)
@@ -43,7 +43,7 @@ class ContractForm:
     def rows(self) -> list[dict[str, Any]]:
         """Each requirement with its place and what is wrong with it; then empty ones to be filled in."""
         stated = list(self.payload.get("requirements") or [])
-        spare = SPARE_ROWS if stated else SPARE_ROWS + 1
+        spare = SPARE_ROWS if stated else SPARE_ROWS + 2
         found = []
         for place, entry in enumerate([*stated, *({} for _ in range(spare))][:MOST_REQUIREMENTS]):
             wrong = [text for name, texts in self.errors.items() if _is_in(name, place) for text in texts]

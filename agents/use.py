@@ -81,11 +81,23 @@ def contracts_for(*, principal: Principal, item: ContextItem) -> list[ContractUs
 
 
 def impact_of_change(change: Change, keys: Sequence[str], principal: Principal) -> list[Touched]:
-    """The contracts one may know of that would receive an item of the change, with their agents. Four queries."""
+    """The contracts one may know of that would receive an item of the change, with their agents; and the agents that
+    are served by a contract which the change edits. Five queries.
+    """
     edits = list(change.edits.filter(record=ITEM).select_related("kind", "domain__parent"))
     known = set(visible_agents(principal).values_list("pk", flat=True))
     domains = {edit.item_domain.pk: frozenset(domain.slug for domain in ancestors(edit.item_domain)) for edit in edits}
-    found = []
+    edited = list(change.edits.filter(record="contract").values_list("key", flat=True))
+    found = [
+        Touched(
+            kind="agent",
+            label=agent.name,
+            why=f"is served by the contract {slug}",
+            url=f"/agents/{agent.slug}/",
+        )
+        for slug in edited
+        for agent in Agent.objects.filter(pk__in=known, contracts__slug=slug).order_by("name")
+    ]
     for contract in _current_contracts(principal):
         stated = contract.current_version.requirements if contract.current_version else []
         asked = [

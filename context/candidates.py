@@ -112,7 +112,9 @@ def _columns(*, ordinal: str, as_of: bool, distance: str = "0") -> str:
 
 
 def _permitted(as_of: bool) -> str:
-    return f"AND {was_permitted('item', 'version')}" if as_of else ""
+    """Of now, the item's row says it of the current version; what is in force until a planned one says it itself."""
+    condition = was_permitted("item", "version")
+    return f"AND {condition}" if as_of else f"AND (version.id = item.current_version_id OR {condition})"
 
 
 @lru_cache(maxsize=4)

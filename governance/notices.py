@@ -7,7 +7,7 @@ from datetime import datetime
 
 from django.db.models import Q
 
-from context.access import Principal
+from context.access import Principal, principal_for
 from context.models import ContextItem, Domain, RoleGrant, User
 from context.ownership import effective_owner_id, read_answering
 from governance.audit import ledger
@@ -180,15 +180,22 @@ def approvers_of(stages: Iterable[StageDemand]) -> set[int]:
 
 
 def who_may_read(change: Change, people: Collection[int]) -> set[int]:
-    """Those of these people who may see the change. One query, and one for each of them."""
+    """Those of these people who may see the change. Two queries and one for each of them; more where other records than
+    items are edited, which are seen by role.
+    """
     found = set()
+    by_role = change.edits.exclude(record=ITEM).exists()
     for user in User.objects.filter(pk__in=people, is_active=True).prefetch_related("groups"):
-        reader = Principal(
-            kind="person",
-            id=user.pk,
-            label=user.display_name,
-            clearance=user.clearance,
-            groups=frozenset(group.pk for group in user.groups.all()),
+        reader = (
+            principal_for(user)
+            if by_role
+            else Principal(
+                kind="person",
+                id=user.pk,
+                label=user.display_name,
+                clearance=user.clearance,
+                groups=frozenset(group.pk for group in user.groups.all()),
+            )
         )
         if Change.objects.visible_to(reader).filter(pk=change.pk).exists():
             found.add(user.pk)

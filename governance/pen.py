@@ -58,9 +58,10 @@ class Pen:
                     sensitivity=edit.sensitivity,
                     created_at=now,
                 )
+            widened = _widens(item, edit) if previous is not None else False
             version = self._write_version(edit, item, previous, approvals, now)
             self._write_item(edit, item, version, actor, now)
-            self._write_passages(item, version, prepared.get(edit.key, ()), now)
+            self._write_passages(item, version, prepared.get(edit.key, ()), now, widened=widened)
             written[edit.key] = item
             entries.append(
                 ledger.Entry(
@@ -147,10 +148,18 @@ class Pen:
             item.audiences.set(Group.objects.filter(pk__in=edit.audience_ids))
 
     def _write_passages(
-        self, item: ContextItem, version: ContextVersion, drafts: Sequence[passages.PassageDraft], now: datetime
+        self,
+        item: ContextItem,
+        version: ContextVersion,
+        drafts: Sequence[passages.PassageDraft],
+        now: datetime,
+        *,
+        widened: bool,
     ) -> None:
         effective = max(now, version.valid_from)
-        if effective <= now:
+        # Passages are found by whom the item is open to, and that is the planned version's readers from now on: where
+        # they are more, the text still in force is served by its key to whom it was approved for, and not found.
+        if effective <= now or widened:
             item.passages.all().delete()
         else:
             item.passages.filter(in_force_from__gte=effective).delete()
@@ -209,6 +218,22 @@ class Pen:
             data={"change": self.change.pk, "replaced_by": replacement},
             before=previous.digest if previous else None,
         )
+
+
+def _widens(item: ContextItem, edit: Edit) -> bool:
+    """Whether the edit opens the item to anybody to whom it is not open as it stands."""
+    audiences = set(item.audiences.values_list("pk", flat=True))
+    if edit.sensitivity < item.sensitivity:
+        return True
+    if not audiences:
+        return False
+    stewards = set(item.stewards.values_list("pk", flat=True))
+    return (
+        not edit.audience_ids
+        or not set(edit.audience_ids) <= audiences
+        or edit.owner_id != item.owner_id
+        or not set(edit.steward_ids) <= stewards
+    )
 
 
 def _write_record(record: GovernedRecord, edit: Edit, writing: Writing) -> ledger.Entry:
