@@ -18,6 +18,8 @@ from context.signing import key_id, sign
 
 FORMAT = "plumbline-bundle-lease/1"
 MOST_KEPT = 20_000
+# Whose lease of what, for which task: the id of a key, the digest of a bundle, the digest of a task or nothing.
+Place = tuple[int, str, str]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -61,33 +63,33 @@ def new_lease(*, agent: str, digest: str, valid_until: datetime | None, now: dat
     )
 
 
-def lease_on_record(*, key: int, digest: str, now: datetime) -> Lease | None:
-    """The lease that this process recorded for the holder of that key, if more than half of its time is left."""
+def lease_on_record(place: Place, *, now: datetime) -> Lease | None:
+    """The lease that this process put on record for that place, if more than half of its time is left."""
     with _lock:
-        held = _kept.get((key, digest))
+        held = _kept.get(place)
     return held if held is not None and held.has_time_left(now) else None
 
 
-def keep(*, key: int, digest: str, lease: Lease) -> None:
+def keep(place: Place, *, lease: Lease) -> None:
     """Remember a lease once its receipt is committed."""
     with _lock:
-        _kept[(key, digest)] = lease
-        _kept.move_to_end((key, digest))
+        _kept[place] = lease
+        _kept.move_to_end(place)
         while len(_kept) > MOST_KEPT:
             given_up, _ = _kept.popitem(last=False)
             _repeated.pop(given_up, None)
 
 
-def count_repetition(*, key: int, digest: str) -> None:
+def count_repetition(place: Place) -> None:
     """The bundle was sent once more under the lease that is on record."""
     with _lock:
-        _repeated[(key, digest)] = _repeated.get((key, digest), 0) + 1
+        _repeated[place] = _repeated.get(place, 0) + 1
 
 
-def repetitions(*, key: int, digest: str) -> int:
+def repetitions(place: Place) -> int:
     """How often it was since this was last asked: for the next receipt to say. A process that dies forgets it."""
     with _lock:
-        return _repeated.pop((key, digest), 0)
+        return _repeated.pop(place, 0)
 
 
 def forget() -> None:
@@ -96,6 +98,6 @@ def forget() -> None:
         _kept.clear()
 
 
-_kept: OrderedDict[tuple[int, str], Lease] = OrderedDict()
-_repeated: dict[tuple[int, str], int] = {}
+_kept: OrderedDict[Place, Lease] = OrderedDict()
+_repeated: dict[Place, int] = {}
 _lock = Lock()

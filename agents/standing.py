@@ -28,8 +28,8 @@ from context.digests import iso
 from context.epochs import EVERYTHING, next_boundary
 
 MOST_BYTES_KEPT = 64 * 1024 * 1024
-# Judged anew at least so often, whatever the epochs say.
-LONGEST_UNJUDGED = timedelta(minutes=5)
+# Judged anew at least so often, whatever the epochs say; that the key is in use is noted then, too.
+LONGEST_UNJUDGED = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -45,6 +45,10 @@ class StandingAnswer:
     valid_until: datetime | None
     answer: bytes
     task_digest: str
+
+    @property
+    def place(self) -> leases.Place:
+        return self.key, self.digest, self.task_digest
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -76,7 +80,7 @@ def judged(
             key=agent.key_id,
             until=until,
             epoch=agent.clock,
-            subjects=(EVERYTHING, f"agent:{agent.principal.id}", f"contract:{contract}"),
+            subjects=(EVERYTHING, f"agent:{agent.principal.id}", f"contract:{contract}", "programs"),
             clearance=agent.principal.clearance,
             domains=sorted(agent.principal.domains or ()),
             groups=sorted(agent.principal.groups),
@@ -97,13 +101,13 @@ def confirm(
     and until when it relies on it: being sent the same again, or told so, writes nothing. Installations that want a
     receipt for every delivery say so (`RECEIPT_FOR_EVERY_DELIVERY`).
     """
-    lease = leases.lease_on_record(key=known.key, digest=known.digest, now=now)
+    lease = leases.lease_on_record(known.place, now=now)
     if lease is not None and (held or not settings.RECEIPT_FOR_EVERY_DELIVERY):
         standing = stands(known.conditions)
         if standing is None:
             return None
         if not held:
-            leases.count_repetition(key=known.key, digest=known.digest)
+            leases.count_repetition(known.place)
         return HandedOver(lease=lease, receipt_id=lease.receipt_id, at=standing.at)
     return hand_over(known, conditions=known.conditions.row, held=held, request_id=request_id, client=client(), now=now)
 
@@ -123,7 +127,7 @@ def hand_over(
 
     None where it depends on `conditions` that no longer hold.
     """
-    lease = leases.lease_on_record(key=known.key, digest=known.digest, now=now)
+    lease = leases.lease_on_record(known.place, now=now)
     new = lease is None
     row = dict(conditions or {})
     if lease is None:
@@ -140,7 +144,7 @@ def hand_over(
             "request_id": request_id,
             "client": client,
             "task_digest": known.task_digest,
-            "repeats": leases.repetitions(key=known.key, digest=known.digest),
+            "repeats": leases.repetitions(known.place),
             **(described or {}),
         }
     else:
@@ -152,7 +156,7 @@ def hand_over(
         lease = replace(lease, receipt_id=delivered.receipt_id)
         # In a transaction it is on record only once that commits.
         if not connection.in_atomic_block:
-            leases.keep(key=known.key, digest=known.digest, lease=lease)
+            leases.keep(known.place, lease=lease)
     return HandedOver(lease=lease, receipt_id=delivered.receipt_id or lease.receipt_id, at=delivered.at)
 
 

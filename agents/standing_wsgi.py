@@ -1,6 +1,6 @@
 """Answers repeated bundle requests before Django is asked, where the same request was answered by Django before.
 
-Only an exact repetition is taken: same address, host, credential, content type and body. Its rights are judged anew in
+Only an exact repetition is taken: same address, host, credential, program, content type and body. Its rights are judged anew in
 the database (agents/standing.py); whatever is not clearly the same and clearly standing goes the whole way.
 """
 
@@ -98,6 +98,7 @@ def _key(environ: Environ) -> bytes | None:
         environ.get("HTTP_AUTHORIZATION", ""),
         environ.get("HTTP_HOST", ""),
         environ.get("CONTENT_TYPE", ""),
+        environ.get("HTTP_USER_AGENT", ""),
         environ.get("HTTP_ACCEPT", ""),
         environ.get("HTTP_USER_AGENT", ""),
         environ.get("wsgi.url_scheme", ""),

@@ -18,7 +18,8 @@ from django.utils import timezone
 from agents import deliveries
 from agents.deliveries import deliver
 from agents.keys import revoke_key
-from agents.models import Agent, Receipt
+from agents.models import Agent, Receipt, UnsanctionedUse
+from agents.programs import settle_use
 from agents.registry import set_state
 from context.models import ContextItem
 from governance.edits import EditInput
@@ -119,6 +120,17 @@ def test_repetition__after_a_change__is_judged_anew_at_once(
         assert "two years" in told.bundle["entries"][0]["text"]
 
 
+def test_repetition__program_was_blocked_meanwhile__is_refused(site: Site, cast: Cast, comparer: Presented) -> None:
+    program = {"HTTP_USER_AGENT": "shadow/1.0"}
+    commit()
+    assert [site.post(comparer, **program).status for _ in range(2)] == [200, 200]
+    assert site.asked == 1
+    seen = UnsanctionedUse.objects.get(name="shadow/1.0")
+    settle_use(actor=cast.admin, use=seen, state="blocked", reason="Nobody knows it", now=timezone.now())
+    commit()
+    assert site.post(comparer, **program).status == 403
+
+
 def test_repetition__contract_changed__gets_what_the_contract_now_asks_for(
     site: Site, cast: Cast, comparer: Presented
 ) -> None:
@@ -174,6 +186,7 @@ def test_repetition__hidden_text_changed__still_stands(site: Site, cast: Cast, c
         {"HTTP_COOKIE": "sessionid=1"},
         {"HTTP_AUTHORIZATION": "Bearer plk_000000000000_" + "A" * 43},
         {"HTTP_TRANSFER_ENCODING": "chunked"},
+        {"HTTP_USER_AGENT": "another/1.0"},
     ],
     ids=lambda other: next(iter(other)),
 )
