@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from difflib import SequenceMatcher
 
 from django.conf import settings
 from django.db import connection
@@ -19,6 +20,7 @@ from governance.drift.terms_reading import Term, Terms, read_terms
 TEXTS_AT_ONCE = 2_000
 MOST_SHOWN = 5  # places of one finding
 AROUND = 240  # characters shown on each side of a place
+LEAST_FORM = 0.75  # likeness of two names, letter by letter, to be forms of one
 MOST_MEANINGS = 8  # of one abbreviation that are shown
 _TEXTS = """
     SELECT version.item_id, item.key, version.title, version.number, version.body
@@ -183,18 +185,23 @@ def _other_texts(terms: Terms) -> Iterator[FindingDraft]:
 
 
 def _distinct(meanings: Mapping[str, Sequence[_Spelling]]) -> list[str]:
-    """The spelled-out names that are not forms of one another: one word more or less is the same thing."""
+    """The spelled-out names that are not forms of one another."""
     kept: list[str] = []
     for name in sorted(meanings):
-        words = set(name.split())
-        if all(len(words ^ set(other.split())) > 1 for other in kept):
+        if not any(_are_forms(name, other) for other in kept):
             kept.append(name)
     return kept
 
 
+def _are_forms(one: str, other: str) -> bool:
+    """Whether two names are the same thing: request for quote, requests for quotation."""
+    if set(one.split()) == set(other.split()):
+        return True
+    return SequenceMatcher(None, one, other, autojunk=False).ratio() >= LEAST_FORM
+
+
 def _is_named(term: Term, long: str) -> bool:
-    words = set(_plain(long).split())
-    return any(len(words ^ set(_plain(name).split())) <= 1 for name in (*term.names, *term.deprecated))
+    return any(_are_forms(_plain(long), _plain(name)) for name in (*term.names, *term.deprecated))
 
 
 def _plain(name: str) -> str:

@@ -13,10 +13,13 @@ from context.claims.places import words_in
 from governance.drift.terms_matching import Name
 from governance.drift.terms_reading import Meaning, Terms
 
+LONGEST_SPELLED = 120  # characters
+_PARTING = '.,;:!?()[]|\n"“”'
 FEWEST_OF_DEFINITION = 3  # words that a sentence shares with a definition
 _SENTENCE_END = re.compile(r"[.!?](?=\s)|\n\s*\n|\n(?=[ \t]*(?:[-*|#>]|\d+[.)]))")
 _QUOTES = frozenset("\"“”„‘’'«»*_")
-_EXPANDED = re.compile(r"\b((?:[A-Za-z][\w’']*[ -]){1,7}[A-Za-z][\w’']*)\s{1,3}\(([A-Z][A-Za-z]{0,2}[A-Z]{1,6}s?)\)")
+_SHORT = re.compile(r"\(([A-Z][A-Za-z]{0,2}[A-Z]{1,6}s?)\)")
+_WORDS_BEFORE = re.compile(r"(?:[A-Za-z][\w’']*[ -]){0,9}[A-Za-z][\w’']*\s{1,3}\Z")
 _SMALL = frozenset({"of", "and", "the", "for", "in", "to", "a", "an", "on", "with", "by", "or", "&"})
 
 
@@ -76,11 +79,14 @@ def check_terms(text: str, *, terms: Terms, title: str = "", own_key: str = "") 
 
 def expansions_in(text: str) -> Iterator[Expansion]:
     """Abbreviations that the text spells out itself: Solvency Capital Requirement (SCR)."""
-    for match in _EXPANDED.finditer(text):
-        short = match[2].removesuffix("s") if match[2][-1:] == "s" else match[2]
-        long = _spelled(match[1], short)
+    for match in _SHORT.finditer(text):
+        before = text[max(0, match.start() - LONGEST_SPELLED) : match.start()]
+        # From the last word that stands apart: a search for the end of a text from every place would take its square.
+        words = _WORDS_BEFORE.search(before[max(before.rfind(mark) for mark in _PARTING) + 1 :])
+        short = match[1].removesuffix("s")
+        long = _spelled(words[0], short) if words is not None else ""
         if long:
-            yield Expansion(match.start(2), match.end(2), short, long)
+            yield Expansion(match.start(1), match.end(1), short, long)
 
 
 def _about(terms: Terms, title: str) -> frozenset[str]:
@@ -134,7 +140,7 @@ def _spelled(words: str, short: str) -> str:
     for first in range(len(parts) - 1, -1, -1):
         initials = "".join(part[0] for part in parts[first:] if part.lower() not in _SMALL).upper()
         whole = "".join(part[0] for part in parts[first:]).upper()
-        if short.upper() in (initials, whole):
+        if short.upper() in (initials, whole) and parts[first].lower() not in _SMALL:
             return " ".join(parts[first:])
         if len(initials) > len(short):
             return ""

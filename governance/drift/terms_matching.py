@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 _WORD = re.compile(r"\w+(?:['’&]\w+)*")
 _CODE = re.compile(r"```.*?(?:```|\Z)|~~~.*?(?:~~~|\Z)|`[^`\n]*`|\]\([^()\s]*\)|<?https?://[^\s>)]*>?", re.S)
 LONGEST_NAME = 12  # words
+REMEMBERED_WORDS = 200_000
 
 T = TypeVar("T")
 
@@ -50,11 +51,11 @@ class Matcher(Generic[T]):
                 node = node.after.setdefault(_singular(word), _Node())
             if words:
                 node.names.append(name)
+        self._openers: dict[str, _Node[T] | None] = {}
 
     def matches(self, text: str) -> Iterator[Match[T]]:
         """The names in a text, from left to right, the longest at each place; none in code or in addresses of links."""
-        first = self._root.after
-        if not first:
+        if not self._root.after:
             return
         read = (
             _CODE.sub(lambda found: " " * len(found[0]), text) if "`" in text or "](" in text or "://" in text else text
@@ -62,13 +63,23 @@ class Matcher(Generic[T]):
         words = list(_WORD.finditer(read))
         at = 0
         while at < len(words):
-            node = first.get(_singular(words[at][0].lower()))
+            node = self._opened_by(words[at][0])
             if node is None:
                 at += 1
                 continue
             found, after = self._longest(node, words, at, text)
             yield from found
             at = after
+
+    def _opened_by(self, word: str) -> _Node[T] | None:
+        """Where names that begin with this word lie. Remembered as it is written: most words of most texts recur."""
+        try:
+            return self._openers[word]
+        except KeyError:
+            node = self._root.after.get(_singular(word.lower()))
+            if len(self._openers) < REMEMBERED_WORDS:
+                self._openers[word] = node
+            return node
 
     def _longest(
         self, node: _Node[T] | None, words: list[re.Match[str]], at: int, text: str
