@@ -159,7 +159,7 @@ def _sighting(*, actor: Principal, report: Report, subject: _Subject, echo: Echo
 
 
 def _excerpts(actor: Principal, item: ContextItem) -> list[Excerpt]:
-    version = ContextVersion.objects.visible_to(actor).filter(pk=item.current_version_id).first()
+    version = ContextVersion.objects.visible_to(actor).filter(item=item).order_by("-number").first()
     if version is None:
         return []
     return [Excerpt(key=item.key, title=version.title, version=version.number, text=version.body[:2_000])]

@@ -79,7 +79,8 @@ def test_firewall__served_text_that_comes_back__is_an_echo_and_opens_nothing(
 
 
 def test_firewall__own_words_around_a_short_quotation__are_new_evidence(cast: Cast, served: Presented) -> None:
-    said = say(served, kind="gap", text=f'{OWN} The text only says "capped at twice the annual fees".').json()
+    quoted = "the liability of the broker is capped at twice the annual fees"
+    said = say(served, kind="gap", text=f"{OWN} The text only says {quoted}.").json()
     assert said["state"] == "noted"
     assert 0 < said["served_share"] < 0.6
 
@@ -149,4 +150,4 @@ def test_echo__of_nothing_served_or_a_few_words__is_none(cast: Cast, served: Pre
     assert len(mine) == 1
     assert echo_of(text="the broker is", served=mine).share == 0
     assert echo_of(text=CAP, served=set()).share == 0
-    assert words_of("Über-Größe 30") == ["über", "größe", "30"]
+    assert words_of("Über-Größe 30") == ["über", "grösse", "30"]
