@@ -1,7 +1,7 @@
 """Answers repeated bundle requests before Django is asked, where the same request was answered by Django before.
 
-Only an exact repetition is taken: same address, host, credential, program, content type and body. Its rights are judged anew in
-the database (agents/standing.py); whatever is not clearly the same and clearly standing goes the whole way.
+Only an exact repetition is taken: same address, host, credential, program, content type and body. Its rights are judged
+anew in the database (agents/standing.py); whatever is not clearly the same and clearly standing goes the whole way.
 """
 
 from __future__ import annotations
