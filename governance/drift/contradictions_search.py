@@ -19,8 +19,9 @@ from context.claims.declared import declared_claims, place_in
 from context.claims.places import stand_apart, words_in
 from context.models import ContextVersion, Relation
 from context.passages import FACTS_ANCHOR
-from governance.drift.duplicates_passages import PassageText, read_texts, read_vectors
-from governance.drift.duplicates_search import EXACT_BELOW, NearPairs, near_pairs, near_rows, nearest_of
+from governance.drift.duplicates_passages import PassageText, read_texts
+from governance.drift.duplicates_search import EXACT_BELOW, NearPairs, near_rows, nearest_of
+from governance.drift.neighbourhood import near_in_force, vectors_in_force
 
 # Relations that say themselves that one text differs from the other, and why.
 ANSWERED = ("exception_to", "replaced_by", "translation", "conflicts_with")
@@ -61,11 +62,11 @@ class Conflict:
 
 def conflicts_in_texts(*, at: datetime, least: float, item_ids: Sequence[int] | None = None) -> Iterator[Conflict]:
     """Of all passages in force that are near each other, or near one of these items, those that contradict."""
-    held = read_vectors(at=at)
+    held = vectors_in_force(at=at)
     if item_ids is None:
         # Among very many, only what is very near: the rest was compared when it was written (near_rows, below).
         many = len(held.ids) >= EXACT_BELOW
-        near = near_pairs(held.vectors, least=max(least, LEAST_AMONG_MANY) if many else least)
+        near = near_in_force(at=at, least=max(least, LEAST_AMONG_MANY) if many else least)
     else:
         rows = np.flatnonzero(np.isin(held.item_ids, np.array(list(item_ids), dtype=np.int64)))
         found = near_rows(held.vectors[rows], held.vectors, least=least)

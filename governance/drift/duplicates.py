@@ -14,8 +14,9 @@ from governance.drift.detectors import Detector, Looking, Option, Scope, Subject
 from governance.drift.drafts import Excerpt, FindingDraft, Proposal, evidence
 from governance.drift.duplicates_divergence import Divergence, divergences
 from governance.drift.duplicates_likeness import likeness, words_of
-from governance.drift.duplicates_passages import PassageText, read_texts, read_vectors
-from governance.drift.duplicates_search import NearPairs, near_pairs, near_rows, nearest_of
+from governance.drift.duplicates_passages import PassageText, read_texts
+from governance.drift.duplicates_search import NearPairs, near_rows, nearest_of
+from governance.drift.neighbourhood import near_in_force, vectors_in_force
 
 LEAST_COSINE = 0.85  # of passages that are read at all
 LEAST_LIKENESS = 0.9
@@ -56,9 +57,9 @@ def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[F
 
 def _near_passages(*, at: datetime, item_ids: Sequence[int] | None, fewest_words: int) -> Iterator[Twin]:
     """Pairs of passages of different items that are near in meaning, with their likeness word by word."""
-    held = read_vectors(at=at)
+    held = vectors_in_force(at=at)
     if item_ids is None:
-        near = near_pairs(held.vectors, least=LEAST_COSINE)
+        near = near_in_force(at=at, least=LEAST_COSINE)
     else:
         rows = np.flatnonzero(np.isin(held.item_ids, np.array(list(item_ids), dtype=np.int64)))
         found = near_rows(held.vectors[rows], held.vectors, least=LEAST_COSINE)

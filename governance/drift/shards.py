@@ -22,6 +22,7 @@ from governance.drift.closing import Reach, resolve_gone
 from governance.drift.detectors import Scope, Subjects, detectors
 from governance.drift.recording import record_findings
 from governance.drift.scan import end_scan, plan_scan
+from governance.drift.sharing import sharing
 from governance.drift.tuning import TunedDetector, tuned_detectors
 from governance.models import Scan, ScanShard, ScanState, ShardState
 
@@ -46,8 +47,9 @@ def work_on_scans(*, clock: Callable[[], datetime], at_most: timedelta, scan_id:
             plan_scan(scan_id=each, now=clock())
         worked = False
         for each in ids:
-            while clock() < until and _next_shard(each, clock):
-                done, worked = done + 1, True
+            with sharing():
+                while clock() < until and _next_shard(each, clock):
+                    done, worked = done + 1, True
             end_scan(scan_id=each, now=clock())
         if not worked or clock() >= until:
             return done

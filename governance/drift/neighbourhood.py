@@ -1,0 +1,19 @@
+"""The passages in force and which of them are near each other, for all detectors that compare texts; must not judge."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from governance.drift.duplicates_passages import PassageVectors, read_vectors
+from governance.drift.duplicates_search import NearPairs, near_pairs
+from governance.drift.sharing import once
+
+
+def vectors_in_force(*, at: datetime) -> PassageVectors:
+    """All passages in force with their vectors; read once for all detectors of a scan."""
+    return once("vectors in force", lambda: read_vectors(at=at))
+
+
+def near_in_force(*, at: datetime, least: float) -> NearPairs:
+    """All pairs of rows of `vectors_in_force` that are so near; sought once for all detectors that ask for the same."""
+    return once(("near in force", least), lambda: near_pairs(vectors_in_force(at=at).vectors, least=least))
