@@ -301,6 +301,7 @@ ACTIONS = {
     "agents.key.revoked": "Revoked an agent key",
     "agents.bundle.served": "Was served a bundle",
     "agents.bundle.refused": "Was refused a bundle",
+    "agents.receipts.sealed": "Sealed receipts of agents",
     "agents.agent.registered": "Registered an agent",
     "agents.agent.changed": "Changed an agent",
 }

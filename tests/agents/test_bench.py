@@ -55,7 +55,8 @@ def test_bench_bundles__small__prints_cases_and_ratios_and_leaves_no_database() 
     )
     assert done.returncode == 0, done.stderr[-2_000:]
     report = json.loads(done.stdout)
-    assert {"bare_sql", "bundle", "bundle_required", "bare_view", "refusal", "bundle_as_of"} <= set(report["cases"])
+    wanted = {"bare_sql", "bundle", "bundle_required", "bare_view", "not_modified", "refusal", "bundle_as_of"}
+    assert wanted | {"publish_to_visible"} <= set(report["cases"])
     for timing in report["cases"].values():
         assert 0 < timing["p50_ms"] <= timing["p99_ms"]
         assert timing["per_second"] > 0
