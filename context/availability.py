@@ -145,8 +145,11 @@ def _fault(candidate: Candidate, requirement: Requirement, at: datetime) -> GapC
         return "contradicted"
     if requirement.max_age_days is not None and _ages_out_at(candidate, requirement.max_age_days) <= at:
         return "stale"
-    if requirement.must_be_verified and (candidate.verified_until is None or candidate.verified_until <= at):
-        return "unverified"
+    if requirement.must_be_verified:
+        if candidate.held is not None:
+            return candidate.held
+        if candidate.verified_until is None or candidate.verified_until <= at:
+            return "unverified"
     return None
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from context.requirements import MOST_PER_REQUIREMENT, Requirement
+from context.requirements import MOST_PER_REQUIREMENT, GapCode, Requirement
 from context.visibility import visible, was_permitted
 
 # Beyond what is asked for, so many more are looked at: to take the place of faulty ones, and to tell of them.
@@ -39,6 +39,8 @@ class Candidate(NamedTuple):
     superseded_at: datetime | None
     # Steps of relations away from an item that the requirement itself names.
     distance: int = 0
+    # Why governance keeps it from who demands verified context, if it does: the gap to tell.
+    held: GapCode | None = None
 
 
 _IN_FORCE = """version.published_at <= moment.at AND version.valid_from <= moment.at
@@ -60,7 +62,7 @@ _COLUMNS = """moment.at, {ordinal}, item.id, item.key,
         AND (version.superseded_at IS NULL OR version.superseded_at > moment.at) {permitted}
     ) END,
     version.id, version.number, version.digest, version.title, version.published_at, version.valid_to,
-    version.superseded_at, {distance}"""
+    version.superseded_at, {distance}, {held}"""
 
 _VERSION = f"""LEFT JOIN LATERAL (
     SELECT version.* FROM context_contextversion version
@@ -102,6 +104,8 @@ def _columns(*, ordinal: str, as_of: bool, distance: str = "0") -> str:
     return _COLUMNS.format(
         ordinal=ordinal,
         distance=distance,
+        # Holds are the present: of the past it is not known what was held back.
+        held="NULL::text" if as_of else "(SELECT min(code) FROM context_hold WHERE item_id = item.id)",
         verified_at=_VERIFIED_THEN.format(column="verified_at")
         if as_of
         else "CASE WHEN item.verified_at <= moment.at THEN item.verified_at END",
