@@ -25,10 +25,10 @@ from governance.inbox import inbox_for
 from governance.models import ApprovalPolicy, ApprovalStage, Change, Notification
 from governance.personal_tokens import issue_token
 from governance.policies import policy_for
-from governance.publishing import ApprovalVoid, publish_change, publish_due_changes, revert_change
+from governance.publishing import publish_change, publish_due_changes, revert_change
 from governance.reading import compare_edits
 from governance.rebasing import plan_rebase, rebase_edit
-from governance.reviews import may_review, review_change
+from governance.reviews import ApprovalVoid, may_review, review_change
 from governance.summaries import summarise
 from tests.agents.conftest import agreed, contract, give
 from tests.cast import Cast, creation, publish
