@@ -10,6 +10,7 @@ from agents.models.dispatch import PushTarget
 from agents.models.endpoints import EndpointState, EndpointVersion, Health, Latency, ModelEndpoint
 from agents.models.feedback import Feedback, FeedbackKind, FeedbackState, TextPrint
 from agents.models.memory import MemoryEntry
+from agents.models.recall import RecallCase, RecallEntry, RecallEntryState
 from agents.models.registry import Agent, AgentKey, AgentState, Scope
 from agents.models.rights import AgentRights
 from agents.models.routing import Decision, RuleSet, RuleSetVersion
@@ -45,6 +46,9 @@ __all__ = [
     "Operation",
     "PushTarget",
     "Question",
+    "RecallCase",
+    "RecallEntry",
+    "RecallEntryState",
     "Receipt",
     "ReceiptKind",
     "ReceiptSeal",

@@ -1,0 +1,71 @@
+"""Recall cases: everything that used a version that turned out wrong, worked through one by one."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+
+
+class RecallCase(models.Model):
+    """Somebody asks what a version touched. It is closed once each of its entries is settled."""
+
+    version = models.ForeignKey("context.ContextVersion", on_delete=models.PROTECT, related_name="recalls")
+    reason = models.CharField(max_length=2_000)
+    opened_by = models.ForeignKey("context.User", on_delete=models.PROTECT, related_name="+")
+    opened_at = models.DateTimeField()
+    closed_by = models.ForeignKey("context.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    closed_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-opened_at", "-id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(closed_by__isnull=True, closed_at__isnull=True)
+                | Q(closed_by__isnull=False, closed_at__isnull=False),
+                name="closed_recall_says_by_whom",
+            ),
+            models.UniqueConstraint(
+                fields=["version"], condition=Q(closed_at__isnull=True), name="one_open_recall_a_version"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"recall of {self.version}"
+
+
+class RecallEntryState(models.TextChoices):
+    OPEN = "open", "Open"
+    RERUN = "rerun", "Run again"
+    ACCEPTED = "accepted", "Accepted as it is"
+
+
+class RecallEntry(models.Model):
+    """One run that was given the version, or one agent that received it outside a run (`run` is empty)."""
+
+    case = models.ForeignKey(RecallCase, on_delete=models.PROTECT, related_name="entries")
+    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="+")
+    run = models.ForeignKey("agents.Run", on_delete=models.PROTECT, null=True, blank=True, related_name="recalls")
+    first_given_at = models.DateTimeField()
+    last_given_at = models.DateTimeField()
+    times = models.PositiveIntegerField(default=1)
+    state = models.CharField(max_length=8, choices=RecallEntryState.choices, default=RecallEntryState.OPEN)
+    settled_by = models.ForeignKey("context.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    settled_at = models.DateTimeField(null=True, blank=True)
+    note = models.CharField(max_length=2_000, blank=True)
+    new_run = models.ForeignKey("agents.Run", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    told_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["case_id", "id"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["case", "agent", "run"], nulls_distinct=False, name="recall_names_a_run_or_agent_once"
+            ),
+            models.CheckConstraint(
+                condition=Q(state="open", settled_at__isnull=True) | Q(settled_at__isnull=False),
+                name="settled_recall_entry_says_when",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.run_id or self.agent} in {self.case}"

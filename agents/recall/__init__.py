@@ -1,0 +1,1 @@
+"""Context recall: from a version that turned out wrong to every run, step, decision and agent that used it."""
