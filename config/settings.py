@@ -94,6 +94,9 @@ if _POOL_SIZE:
 _SEARCH_OPTIONS = "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100 -c pg_trgm.word_similarity_threshold=0.45"
 # Starting parallel workers costs a short query more than they save it, and many readers have the cores busy anyway.
 _SEARCH_OPTIONS += " -c max_parallel_workers_per_gather=0"
+# Prepared statements are planned once a connection: planning the search takes longer than most of its answers, and
+# its branches choose by themselves what suits the reader. A restricted reader may need more than the usual 20,000.
+_SEARCH_OPTIONS += " -c plan_cache_mode=force_generic_plan -c hnsw.max_scan_tuples=100000"
 # Who reads until a connection says who (context/row_security.py): config/wsgi.py makes it nobody, who sees nothing.
 DATABASE_READER = env.text("DATABASE_READER", "system")
 DATABASES["default"]["OPTIONS"].setdefault("options", f"{_SEARCH_OPTIONS} -c plumbline.reader={DATABASE_READER}")

@@ -7,6 +7,7 @@ import os
 import re
 import threading
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 
@@ -19,6 +20,7 @@ from context.encoders import FAKE, Encoder, FakeEncoder, OnnxEncoder, Vectors
 from context.passages import PassageDraft
 
 CACHED_QUERIES = 4096
+WRITTEN_AT_ONCE = 32
 _WHAT_MODELS_NEVER_READ = re.compile("[\x00\ud800-\udfff]")
 _LINK = re.compile(r"!?\[([^\[\]]*)\]\([^()\s]*(?:\s+\"[^\"]*\")?\)")
 
@@ -59,27 +61,33 @@ def embed_drafts(drafts: Sequence[PassageDraft]) -> list[PassageDraft]:
     ]
 
 
-def embed_pending(limit: int = 64) -> int:
+def embed_pending(limit: int = 256) -> int:
     """Embed up to `limit` passages that wait for it, oldest first; returns how many were done.
 
     Several workers can do this at once: each takes passages that no other holds. A worker that dies leaves its
-    passages waiting. Writes nothing but the vector and the name of its model.
+    passages waiting. Writes nothing but the vector and the name of its model. While some vectors are written, the
+    next are computed.
     """
-    with transaction.atomic(), connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor, ThreadPoolExecutor(1) as encoding:
         cursor.execute(
             "SELECT id, heading_path, text FROM context_passage WHERE embedding IS NULL"
             " ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
             [limit],
         )
-        rows = cursor.fetchall()
-        if rows:
-            vectors = encode([embedding_text(heading_path, text) for _, heading_path, text in rows])
+        # Texts of like length share a batch, so that little of it is padding.
+        waiting = sorted(
+            ((id_, embedding_text(heading_path, text)) for id_, heading_path, text in cursor.fetchall()),
+            key=lambda passage: len(passage[1]),
+        )
+        parts = [waiting[start : start + WRITTEN_AT_ONCE] for start in range(0, len(waiting), WRITTEN_AT_ONCE)]
+        computed = [encoding.submit(encode, [text for _, text in part]) for part in parts]
+        for part, vectors in zip(parts, computed, strict=True):
             cursor.execute(
                 "UPDATE context_passage SET embedding = fresh.vector::halfvec, embedding_model = %s"
                 " FROM unnest(%s::bigint[], %s::text[]) AS fresh(id, vector) WHERE context_passage.id = fresh.id",
-                [model_name(), [row[0] for row in rows], [vector_text(vector) for vector in vectors]],
+                [model_name(), [id_ for id_, _ in part], [vector_text(vector) for vector in vectors.result()]],
             )
-    return len(rows)
+    return len(waiting)
 
 
 def release_other_models() -> int:

@@ -12,7 +12,7 @@ from context.access import Principal
 from context.embeddings import encode_query, model_name, vector_text
 from context.errors import InvalidInput
 from context.models import Domain, Kind
-from context.search_statement import SEARCH
+from context.search_statement import statement
 from context.statements import rows
 from context.visibility import reader
 
@@ -84,7 +84,7 @@ def search(
     if not words:
         return SearchAnswer()
     found = rows(
-        SEARCH,
+        statement(limit=limit),
         {
             **parameters(principal=principal, words=words, limit=limit, at=at),
             "meaning": meaning,

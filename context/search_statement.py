@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from context.visibility import visible
 
 # A reader who may see at most this many passages gets them all compared; an index that filters after the fact would
 # lose some of a small permitted set. Above it the vector index is used, and goes on until it has found enough.
 EXACT_LIMIT = 4_000
 CANDIDATES = 100  # of each branch
+FEW_CANDIDATES = 60  # where few hits are wanted: looking for a hundred by meaning takes twice as long
+FEW_HITS = 40
 WORD_REACH = 3_000  # passages looked at for the rarest words of a question, before more common words stop counting
 MOST_KEYS = 240  # words times compartments that are looked up one by one; above, words alone, judged afterwards
 
@@ -20,7 +24,7 @@ OF_THE_USUAL = 0.5  # how much of what all candidates have in common the leaders
 OF_THE_ITEM = 0.1  # how much the other good passages of the same item count
 PASSAGES_OF_ITEM = 4
 
-_MINE = """
+MINE = """
     mine.sensitivity <= %(reader_clearance)s
     AND (%(reader_domains)s::bigint[] IS NULL OR mine.domain_id = ANY (%(reader_domains)s::bigint[]))
     AND (%(reader_is_system)s OR mine.audience_ids = '{}'
@@ -37,20 +41,30 @@ _PERMITTED = """
     AND passage.in_force_from <= %(at)s AND (passage.in_force_until IS NULL OR passage.in_force_until > %(at)s)
 """
 
+# The same, where another index is to find the rows. As CASE the planner can neither use the index of compartments,
+# reading all that is permitted, nor take it for so rare that it would.
+_JUDGED = f"CASE WHEN {_PERMITTED} THEN true ELSE false END"
+
 _NUMBERED = "('{{' || coalesce(string_agg(number || ':' || {weight}, ','), '') || '}}/268435456')::sparsevec"
 # `|` of the words, each as the lexeme it is; to_tsvector made them, so no part of the question is read as an operator.
 _QUOTED = """'''' || replace(replace({lexeme}, '\\', '\\\\'), '''', '''''') || ''''"""
 
 DISTANCE = "passage.embedding <=> %(vector)s::halfvec(384)"
 MATCH = "passage.words <#> (SELECT words FROM asked)"  # negative: the more alike, the lower
-_ALL = f"(SELECT passages FROM reach) <= {EXACT_LIMIT}"
-_MANY = f"(SELECT passages FROM reach) > {EXACT_LIMIT}"
 _EMBEDDED = "passage.embedding_model = %(model)s AND passage.embedding IS NOT NULL"
 
-SEARCH = f"""
+
+def statement(*, limit: int, exact_limit: int = EXACT_LIMIT) -> str:
+    """The statement for so many hits. Takes what `context.search.parameters` gives."""
+    return _statement(CANDIDATES if limit > FEW_HITS else FEW_CANDIDATES, exact_limit)
+
+
+@lru_cache(maxsize=4)
+def _statement(candidates: int, exact_limit: int) -> str:
+    return f"""
 WITH reach AS MATERIALIZED (
     SELECT coalesce(array_agg(mine.id), '{{}}') AS compartments, coalesce(sum(mine.passages), 0) AS passages
-    FROM context_compartment mine WHERE {_MINE} AND {_CHOSEN.format(table="mine")}
+    FROM context_compartment mine WHERE {MINE} AND {_CHOSEN.format(table="mine")}
 ), own AS MATERIALIZED (
     SELECT coalesce(array_agg(item.id), '{{}}') AS items FROM context_contextitem item
     WHERE %(reader_person)s::bigint IS NOT NULL AND item.id IN (
@@ -65,11 +79,11 @@ WITH reach AS MATERIALIZED (
     WHERE item.key = ANY (%(without)s::text[])
 ), known AS MATERIALIZED (
     SELECT coalesce(sum(mine.passages), 0)::bigint AS passages
-    FROM context_lexemecount mine WHERE mine.lexeme = '' AND {_MINE}
+    FROM context_lexemecount mine WHERE mine.lexeme = '' AND {MINE}
 ), word AS MATERIALIZED (
     SELECT found.lexeme, plumbline_number(found.lexeme) AS number, coalesce(sum(mine.passages), 0)::bigint AS passages
     FROM plumbline_lexemes(%(query)s) AS found
-    LEFT JOIN context_lexemecount mine ON mine.lexeme = found.lexeme AND {_MINE}
+    LEFT JOIN context_lexemecount mine ON mine.lexeme = found.lexeme AND {MINE}
     GROUP BY 1
 ), weighted AS MATERIALIZED (
     SELECT lexeme, number, word.passages,
@@ -95,21 +109,22 @@ WITH reach AS MATERIALIZED (
     FROM reach, own
 ), compared AS MATERIALIZED (
     SELECT passage.id, CASE WHEN {_EMBEDDED} THEN {DISTANCE} END AS distance, {MATCH} AS match
-    FROM context_passage passage WHERE {_ALL} AND {_PERMITTED}
+    FROM context_passage passage WHERE (SELECT passages FROM reach) <= {exact_limit} AND {_PERMITTED}
 ), meant AS MATERIALIZED (
     SELECT id, row_number() OVER (ORDER BY distance, id) AS place FROM (
-        (SELECT id, distance FROM compared WHERE distance IS NOT NULL ORDER BY distance, id LIMIT {CANDIDATES})
+        (SELECT id, distance FROM compared WHERE distance IS NOT NULL ORDER BY distance, id LIMIT {candidates})
         UNION ALL
         (SELECT passage.id, {DISTANCE} AS distance FROM context_passage passage
-         WHERE {_MANY} AND {_EMBEDDED} AND {_PERMITTED} ORDER BY {DISTANCE} LIMIT {CANDIDATES})
+         WHERE (SELECT passages FROM reach) > {exact_limit} AND {_EMBEDDED} AND {_JUDGED}
+         ORDER BY {DISTANCE} LIMIT {candidates})
     ) AS nearest
 ), said AS MATERIALIZED (
     SELECT id, row_number() OVER (ORDER BY match, id) AS place FROM (
-        (SELECT id, match FROM compared WHERE match < 0 ORDER BY match, id LIMIT {CANDIDATES})
+        (SELECT id, match FROM compared WHERE match < 0 ORDER BY match, id LIMIT {candidates})
         UNION ALL
         (SELECT passage.id, {MATCH} AS match FROM context_passage passage
-         WHERE {_MANY} AND passage.filed @@ (SELECT query FROM keyed) AND {_PERMITTED}
-         ORDER BY match, passage.id LIMIT {CANDIDATES})
+         WHERE (SELECT passages FROM reach) > {exact_limit} AND passage.filed @@ (SELECT query FROM keyed) AND {_JUDGED}
+         ORDER BY match, passage.id LIMIT {candidates})
     ) AS strongest
 ), candidate AS MATERIALIZED (
     SELECT passage.id, passage.item_id, passage.words, meant.place AS dense_place, said.place AS lexical_place,
@@ -131,7 +146,7 @@ WITH reach AS MATERIALIZED (
     FROM scored WHERE place <= {LEADERS}
 ), usual AS MATERIALIZED (
     SELECT avg(embedding) AS embedding, (SELECT sum(weight) FROM leader) * {OF_THE_USUAL} AS weight
-    FROM scored WHERE place <= {CANDIDATES}
+    FROM scored WHERE place <= {candidates}
 ), compared_again AS MATERIALIZED (
     SELECT id, item_id, dense_place, lexical_place, score
         + {FEEDBACK_MEANING} * %(meaning)s::float8 * coalesce(
@@ -143,7 +158,7 @@ WITH reach AS MATERIALIZED (
 ), placed AS (
     SELECT *, row_number() OVER (PARTITION BY item_id ORDER BY score DESC, id) AS place_in_item,
            (SELECT coalesce(min(score), 0) FROM (
-               SELECT score FROM compared_again ORDER BY score DESC LIMIT {CANDIDATES}) AS best_of_all) AS floor
+               SELECT score FROM compared_again ORDER BY score DESC LIMIT {candidates}) AS best_of_all) AS floor
     FROM compared_again
 ), best AS (
     SELECT id, item_id, place_in_item, dense_place, lexical_place,
@@ -159,7 +174,7 @@ SELECT item.id, item.key, version.id, version.number, version.digest, version.ti
        version.published_at, least(version.valid_to, version.superseded_at), kind.slug, domain.slug, item.sensitivity,
        passage.id, passage.ordinal, passage.heading_path, passage.anchor, passage.text, passage.token_count,
        first.score, first.dense_place, first.lexical_place,
-       (SELECT count(*) FROM context_passage passage WHERE passage.embedding IS NULL AND {_PERMITTED})
+       (SELECT count(*) FROM context_passage passage WHERE passage.embedding IS NULL AND {_JUDGED})
 FROM (SELECT 1) AS always LEFT JOIN first ON true
 LEFT JOIN context_passage passage ON passage.id = first.id
 LEFT JOIN context_contextitem item ON item.id = passage.item_id AND {visible("item")}

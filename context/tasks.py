@@ -10,7 +10,7 @@ from django.utils import timezone
 from context.embeddings import embed_pending, release_other_models
 from context.lexemes import refresh_counts
 
-BATCH = 64
+BATCH = 256
 SECONDS_AT_A_TIME = 45.0
 SECONDS_BETWEEN_RELEASES = 600.0
 

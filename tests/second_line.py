@@ -13,6 +13,7 @@ import context.models.passages
 import context.models.versions
 import context.search
 import governance.models.changes
+from context import search_statement
 from context.access import Principal
 from context.visibility import visible
 
@@ -24,11 +25,16 @@ def no_application_filter() -> Iterator[None]:
     def everything(principal: Principal, prefix: str = "") -> Q:
         return Q()
 
+    def unfiltered(*, limit: int) -> str:
+        present = search_statement.statement(limit=limit)
+        for condition in (visible("item"), search_statement.MINE):
+            assert condition in present
+            present = present.replace(condition, "TRUE")
+        return present
+
     modules = (context.models.items, context.models.versions, context.models.passages, governance.models.changes)
     with pytest.MonkeyPatch.context() as patch:
         for module in modules:
             patch.setattr(module, "visible_items", everything)
-        unfiltered = context.search.SEARCH.replace(visible("item"), "TRUE")
-        assert unfiltered != context.search.SEARCH
-        patch.setattr(context.search, "SEARCH", unfiltered)
+        patch.setattr(context.search, "statement", unfiltered)
         yield

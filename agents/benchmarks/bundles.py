@@ -24,7 +24,7 @@ from agents.models import Receipt
 from context.embeddings import model_name
 from context.matches import PASSAGES_EACH
 from context.search import parameters
-from context.search_statement import SEARCH
+from context.search_statement import statement
 from context.visibility import reader, visible
 
 REQUESTS = 20_000
@@ -211,4 +211,4 @@ def _sql(
 
 def _search(agent: AuthenticatedAgent, question: str) -> Step:
     asked = parameters(principal=agent.principal, words=question, limit=PASSAGES_EACH * MATCHES, at=timezone.now())
-    return SEARCH, asked
+    return statement(limit=PASSAGES_EACH * MATCHES), asked

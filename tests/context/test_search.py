@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from django.utils import timezone
@@ -84,12 +85,7 @@ def test_search__revised_text__is_found_by_its_new_words_only(cast, library):
 def test_search__what_a_reader_may_not_see__is_not_found_in_either_branch(
     cast, library, exact_limit, meaning, monkeypatch
 ):
-    monkeypatch.setattr(
-        "context.search.SEARCH",
-        search_statement.SEARCH.replace(f"<= {search_statement.EXACT_LIMIT}", f"<= {exact_limit}").replace(
-            f"> {search_statement.EXACT_LIMIT}", f"> {exact_limit}"
-        ),
-    )
+    monkeypatch.setattr("context.search.statement", partial(search_statement.statement, exact_limit=exact_limit))
     outsider, author = principal_for(cast.outsider), principal_for(cast.author)
     query = "settlement authority privileged advice"
     everything = {"legal/liability", "sales/discounts", "legal/old", "legal/revised"}
