@@ -421,6 +421,7 @@ DRIFT_DETECTORS: dict[str, str] = {
     "unread": "governance.drift.unread.DETECTOR",
     "superseded-bundles": "agents.drift.superseded.DETECTOR",
     "keys": "agents.drift.keys.DETECTOR",
+    "programs": "agents.drift.programs.DETECTOR",
     "contradiction": "governance.drift.contradictions.DETECTOR",
     "terminology": "governance.drift.terms.DETECTOR",
     "duplicate": "governance.drift.duplicates.DETECTOR",

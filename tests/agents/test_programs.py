@@ -8,9 +8,11 @@ import pytest
 from django.utils import timezone
 
 from agents import programs
+from agents.drift.programs import DETECTOR
 from agents.models import UnsanctionedUse
 from agents.programs import admit_program, check_programs, settle_use
 from context.errors import InvalidInput, NotPermitted
+from governance.drift.detectors import Looking, Subjects
 from governance.models import AuditEvent
 from tests.agents.conftest import Presented, contract, give
 from tests.cast import Cast, creation, publish
@@ -99,3 +101,14 @@ def test_declare__beginning_that_covers_everything__is_refused() -> None:
     with pytest.raises(InvalidInput):
         check_programs(["a"])
     assert check_programs(["reviewer/1", " reviewer/1 ", ""]) == ["reviewer/1"]
+
+
+def test_detector__program_that_nobody_settled__is_a_finding_until_somebody_does(agent: Presented, cast: Cast) -> None:
+    ask(agent, "curl/8.1")
+    looking = Looking(full=True, defaults={option.name: option.default for option in DETECTOR.options})
+    found = list(DETECTOR.detect(Subjects(), now=timezone.now(), context=looking))
+    assert [draft.summary for draft in found] == [
+        "curl/8.1 asks for context with a key of “Comparer”, and no agent declares it."
+    ]
+    settle_use(actor=cast.admin, use=UnsanctionedUse.objects.get(), state="sanctioned", reason="", now=timezone.now())
+    assert list(DETECTOR.detect(Subjects(), now=timezone.now(), context=looking)) == []
