@@ -12,7 +12,7 @@ from django.utils import timezone
 from agents.models import Receipt
 from agents.skew import skew_map, summary_of
 from context.access import principal_for
-from context.models import ContextVersion
+from context.models import ContextVersion, User
 from governance.edits import EditInput
 from tests.agents.conftest import Presented, contract, give
 from tests.cast import Cast, creation, publish, revision
@@ -75,7 +75,9 @@ def test_skew__bundle_of_a_past_moment__is_no_revision_to_work_on(cast: Cast, co
 
 def test_skew__text_above_the_askers_clearance__is_counted_and_not_named(cast: Cast, comparer: Presented) -> None:
     comparer.bundle()
-    publish(cast, revision("legal/liability", body="Secret.", sensitivity="restricted", owner="owner"))
+    publish(cast, revision("legal/liability", body="Secret.", sensitivity="confidential"))
+    User.objects.filter(pk=cast.admin.pk).update(clearance=1)
+    cast.admin.refresh_from_db()
     (held,) = skew_map(principal=principal_for(cast.admin), now=timezone.now())
     assert (held.behind, held.moved_on) == (1, ())
 
