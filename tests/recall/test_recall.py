@@ -99,7 +99,7 @@ def test_case__by_who_does_not_answer_for_the_text__is_refused_and_unknown_versi
     with pytest.raises(NotPermitted):
         open_case(actor=cast.author, key="legal/cap", number=1, reason="It was wrong.", now=timezone.now())
     assert AuditEvent.objects.filter(action="agents.recall.open.denied").count() == 1
-    publish(cast, creation("legal/secret", sensitivity="restricted", owner="owner"))
+    publish(cast, creation("legal/secret", sensitivity="confidential", owner="owner"))
     for key in ("legal/secret", "legal/nothing"):
         with pytest.raises(NotFound):
             open_case(actor=cast.outsider, key=key, number=1, reason="It was wrong.", now=timezone.now())
