@@ -203,6 +203,8 @@ def _copy(target: str, rows: Sequence[tuple[Any, ...]]) -> None:
 def _embed() -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT setseed(0.2026)")
+        # The graph of a hundred thousand vectors is built in memory, or it takes many times as long.
+        cursor.execute("SET maintenance_work_mem = '512MB'")
         cursor.execute(
             "UPDATE context_passage passage SET compartment_id = plumbline_compartment_of(item_id), "
             "embedding_model = %s, embedding = ARRAY("
