@@ -366,7 +366,7 @@ ROWS: list[Row] = [
         {"reason": "Wait."}, path="runs/{run}/pause/"),
     api("POST", RUN + "resume/$", callers(404, 403, owner=409, administrator=409, auditor=403), None,
         {}, path="runs/{run}/resume/"),
-    api("POST", "^runs/$", callers(404, 404), None, {"task_type": "review", "task": {}}, path="runs/"),
+    api("POST", "^runs/$", callers(201, 201, outsider=404), None, {"task_type": "review", "task": {}}, path="runs/"),
     api("POST", RUN + "review/$", callers(404, 403, owner=409, administrator=409, auditor=403), None,
         {"decision": "approve"}, path="runs/{run}/review/"),
     api("POST", RUN + "bundle/$", callers(403, 409), None, HELD, path="runs/{run}/bundle/"),

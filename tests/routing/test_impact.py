@@ -94,7 +94,8 @@ def test_impact__draft_of_rules__says_what_flips_under_it(world: World) -> None:
     assert [(each.label, each.why) for each in found] == [
         (
             "A decision by Routes on review",
-            "of the last 30 days: the task goes to first, and goes to a person (the domain owner) once this is published",
+            "of the last 30 days: the task goes to first, and goes to a person (the domain owner)"
+            " once this is published",
         )
     ]
 
