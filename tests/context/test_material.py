@@ -136,7 +136,8 @@ def test_classify__merged__is_one_change_of_form() -> None:
 
 
 PIECES = st.sampled_from(
-    ["must", "must not", "30 days", "4 weeks", "not", "Section 3", "\n\n", "\n", "- ", "# ", "[a](b)", "Term", "all", "[",
+    ["must", "must not", "30 days", "4 weeks", "not", "Section 3", "\n\n", "\n", "- ", "# ", "[a](b)", "Term", "all",
+     "[",
      "](", "{{", "<", "|", "1.",
      "\u200b", "\ud800", "😀", "ﬁ", "١", "\x00"]
 )  # fmt: skip

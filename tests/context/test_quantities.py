@@ -140,16 +140,13 @@ def test_quantities__every_word_we_take_for_a_unit__has_a_worth() -> None:
 
 
 PIECES = st.sampled_from(
-    (
+    [
         *words(
-            "30 thirty ( ) days business $ € 1.000,50 , . - – / : % per a half hundred and million may May 1st of P1Y § "
-            "section v2 + 555-0100 0 999999999999999999999999999999999 ٣ ² twenty"
+            "30 thirty ( ) days business $ € 1.000,50 , . - – / : % per a half hundred and million may May 1st of P1Y"
         ),
-        "\xa0",
-        "\n",
-        "�",
-        "\x00",
-    )
+        *words("§ section v2 + 555-0100 0 999999999999999999999999999999999 ٣ ² twenty"),
+        *("\u00a0", "\n", "\ud800", "\x00"),
+    ]
 )
 
 
