@@ -8,8 +8,8 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from multiprocessing.synchronize import Event
 from pathlib import Path
+from threading import Event
 from typing import Any
 
 from django.conf import settings

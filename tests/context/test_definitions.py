@@ -187,7 +187,7 @@ def test_matches__neighbouring_passages__are_one_entry(cast: Cast) -> None:
 def test_assemble__definitions_and_copies__keep_to_the_budget_and_account_for_all(
     cast: Cast, library: None, budget: int, most_matches: int, form: str
 ) -> None:
-    order = {
+    order: dict[str, Any] = {
         "query": "notice of the term",
         "most_matches": most_matches,
         "token_budget": budget + (130 if form == "markdown" else 0),

@@ -16,7 +16,7 @@ from context.embeddings import embed_pending, encode_query
 from context.lexemes import refresh_counts
 from context.models import Compartment, Domain, Passage, RoleGrant
 from context.search import MOST_HITS, search
-from tests.cast import creation, publish, revision
+from tests.cast import Cast, creation, publish, revision
 
 ITEMS = 100
 SECTIONS = 6
@@ -25,7 +25,7 @@ QUESTION = "which notice ends the lease of a warehouse"
 
 
 @pytest.fixture
-def shelves(cast):
+def shelves(cast: Cast) -> dict[str, Domain]:
     """A hundred texts of six sections: one in the first domain, nine in the second, ninety in the third."""
     draw = random.Random(20_261_120)
     vocabulary = [f"word{number}" for number in range(300)] + QUESTION.split() * 4
@@ -55,7 +55,9 @@ def reader_of(domains: list[Domain]) -> Principal:
     return Principal(kind="agent", id=7, label="Reader", clearance=1, domains=reach)
 
 
-def test_search__any_share_permitted__finds_what_comparing_everything_finds(shelves, monkeypatch):
+def test_search__any_share_permitted__finds_what_comparing_everything_finds(
+    shelves: dict[str, Domain], monkeypatch: pytest.MonkeyPatch
+) -> None:
     for share, slugs in SHARES.items():
         reader = reader_of([shelves[slug] for slug in slugs])
         passages = list(Passage.objects.filter(item__domain__slug__in=slugs))
@@ -80,10 +82,11 @@ def test_search__any_share_permitted__finds_what_comparing_everything_finds(shel
         assert by_words[0]
 
 
-def test_compartments__text_moves_to_others__its_passages_move_with_it(cast):
+def test_compartments__text_moves_to_others__its_passages_move_with_it(cast: Cast) -> None:
     publish(cast, creation("legal/a", body="A lease."))
     (passage,) = Passage.objects.all()
     before = passage.compartment_id
+    assert passage.compartment is not None
     assert (passage.compartment.domain, passage.compartment.sensitivity) == (cast.legal, 1)
     # Whatever is written there, a trigger puts a passage where its item belongs.
     Passage.objects.update(compartment=None)
@@ -92,6 +95,7 @@ def test_compartments__text_moves_to_others__its_passages_move_with_it(cast):
     cast.reviewer.groups.add(cast.counsel)
     publish(cast, revision("legal/a", audiences=["counsel"], sensitivity="confidential"))
     (passage,) = Passage.objects.all()
+    assert passage.compartment is not None
     assert (passage.compartment.sensitivity, passage.compartment.audience_ids) == (2, [cast.counsel.pk])
     with pytest.raises(IntegrityError), transaction.atomic():
         Compartment.objects.update(audience_ids=[])
