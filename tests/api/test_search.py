@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from context.search import MOST_HITS
 from tests.api.conftest import Callers, assert_problem
 from tests.cast import Cast, creation, publish
 
@@ -43,7 +44,7 @@ def test_search__words_of_a_text__its_passage_and_only_for_who_may_see_it(cast: 
         ("q=%00", "q"),
         ("q=" + "a" * 2001, "q"),
         ("q=a&k=0", "k"),
-        ("q=a&k=101", "k"),
+        (f"q=a&k={MOST_HITS + 1}", "k"),
         ("q=a&k=x", "k"),
         ("q=a&kind=nonsense", "kind"),
         ("q=a&domain=nowhere", "domain"),
