@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from context.material import changes_of, classify, judge, weigh
@@ -144,6 +144,7 @@ PIECES = st.sampled_from(
 TEXTS = st.one_of(st.text(max_size=120), st.lists(PIECES, max_size=40).map(" ".join), st.lists(PIECES).map("".join))
 
 
+@settings(deadline=None)  # the first example reads the table of units
 @given(TEXTS, TEXTS)
 def test_classify__any_two_texts__places_are_exact_and_every_word_is_accounted_for(old: str, new: str) -> None:
     changes = classify(old, new)
@@ -163,6 +164,7 @@ def test_classify__any_two_texts__places_are_exact_and_every_word_is_accounted_f
         assert all(covered[i] or not c.isalnum() for i, c in enumerate(text))
 
 
+@settings(deadline=None)  # the first example reads the table of units
 @given(TEXTS)
 def test_classify__the_same_text__nothing_changed(text: str) -> None:
     assert not any(change.changed for change in classify(text, text))
