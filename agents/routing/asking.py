@@ -13,8 +13,9 @@ from django.utils.module_loading import import_string
 from agents.models import RuleSetVersion
 from agents.routing.candidates import candidates_for, contexts_of, targets_for
 from agents.routing.classify import fields_of, task_type_of, text_of
-from agents.routing.decide import Decider, Verdict, explain
+from agents.routing.decide import Decider, Verdict
 from agents.routing.definitions import Table
+from agents.routing.explaining import explain
 from agents.routing.facts import LONGEST_TEXT, Facts, Value, context_values
 from agents.routing.rule_sets import decider_of, rule_set_for
 from context.access import Principal

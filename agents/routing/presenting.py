@@ -12,8 +12,9 @@ from typing import Any
 from agents.authentication import AuthenticatedAgent
 from agents.models import ContextContract, Decision
 from agents.routing.asking import Answer
-from agents.routing.decide import Verdict, explain
+from agents.routing.decide import Verdict
 from agents.routing.definitions import Table
+from agents.routing.explaining import explain
 from agents.routing.facts import Facts, TargetFacts, facts_from, plain
 from agents.routing.operators import said
 from agents.routing.rule_sets import decider_of

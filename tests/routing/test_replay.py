@@ -15,9 +15,10 @@ from agents.benchmarks.routing import facts, rules
 from agents.models import Decision, RuleSet
 from agents.routing import rule_sets
 from agents.routing.asking import Answer
-from agents.routing.decide import Decider, compile_table, explain
+from agents.routing.decide import Decider, compile_table
 from agents.routing.decisions import record_decision, replay
 from agents.routing.definitions import Target
+from agents.routing.explaining import explain
 from agents.routing.facts import facts_from
 from agents.routing.table import table_of
 from agents.routing.weights import balanced
