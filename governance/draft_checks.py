@@ -6,7 +6,7 @@ Each check is a function of the draft in `CHECKS`, in the order in which they ar
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -15,10 +15,10 @@ from context.access import Principal
 from context.formats.links import addresses
 from context.models import ContextItem
 from context.tokens import DEFAULT_TOKENIZER, count_tokens
-from context.wordlists import word_set
 from governance.drift.contradictions_live import Draft, contradictions_with
 from governance.drift.terms_checking import check_terms
 from governance.drift.terms_reading import Terms, read_terms
+from governance.drift.terms_undefined import names_of, unexplained_in
 from governance.screening import Found, screen_payload
 
 Tone = Literal["ok", "note", "warn", "bad"]
@@ -28,13 +28,6 @@ MOST_TOLD = 20
 MANY_TOKENS = 4_000
 FEWEST_CHARACTERS_COMPARED = 40
 
-_ABBREVIATION = re.compile(r"(?<![\w.-])[A-Z][A-Z0-9&]{1,5}s?(?![\w-])")
-_SPELLED = re.compile(r"\(([A-Z][A-Za-z0-9&]{1,6})\)|\b([A-Z][A-Z0-9&]{1,5}) \(")
-# Abbreviations that nobody needs explained.
-_COMMON = word_set(
-    "USD EUR GBP CHF UK US USA EU UN PDF URL HTML CSV JSON XML API FAQ ID IT HR CEO CFO COO CTO VAT AM PM OK TV PC ISO "
-    "GMT UTC ASAP AI ZIP USB SMS PIN DNS HTTP HTTPS TLS SSL VPN SQL CSS MB GB TB KB II III IV VI VII NB PS"
-)
 _PLACE = re.compile(r"[a-z][a-z0-9+.-]{0,20}:", re.IGNORECASE)
 _OUTSIDE = frozenset({"http:", "https:", "mailto:", "tel:"})
 
@@ -132,32 +125,13 @@ def _terms(draft: Looking) -> Checked:
         for use in check_terms(draft.body, terms=draft.terms, title=draft.title, own_key=draft.key)
     ]
     entries += [
-        Entry(said="No term defines this abbreviation, and the text does not spell it out.", text=short)
-        for short in _undefined(draft)
+        Entry(said="No term defines this abbreviation, and the text does not spell it out.", text=each.short)
+        for each in unexplained_in(draft.body, names=names_of(draft.terms))
     ]
     if not entries:
         return Checked(name="terms", tone="ok", sentence="No undefined or outdated terms.")
     words = _counted(len(entries), "word is outdated or undefined", "words are outdated or undefined")
     return _told("terms", "note", f"{words}.", entries)
-
-
-def _undefined(draft: Looking) -> Iterator[str]:
-    names = {name.casefold() for term in draft.terms.terms for name in (*term.names, *term.deprecated)}
-    spelled = {(a or b).removesuffix("s") for a, b in _SPELLED.findall(draft.body)}
-    told: set[str] = set()
-    for match in _ABBREVIATION.finditer(draft.body):
-        short = match.group().removesuffix("s")
-        if short in _COMMON or short in spelled or short in told or short.casefold() in names or _shouted(draft, match):
-            continue
-        told.add(short)
-        yield short
-
-
-def _shouted(draft: Looking, match: re.Match[str]) -> bool:
-    """Within words that are all in capitals, nothing is an abbreviation."""
-    around = draft.body[max(0, match.start() - 20) : match.end() + 20]
-    words = [word for word in re.findall(r"[A-Za-z]{2,}", around) if word != match.group()]
-    return len(words) >= 2 and all(word.isupper() for word in words)
 
 
 def _screening(draft: Looking) -> Checked:

@@ -168,8 +168,6 @@ def _judge_quantities(
     here, there = mine.quantity, its.quantity
     assert here is not None
     assert there is not None
-    if here.amount == there.amount:
-        return [] if here.comparator == there.comparator else None
     if here.dimension != there.dimension or (here.kind == "ordinal") != (there.kind == "ordinal"):
         return None
     if here.comparator != there.comparator:

@@ -66,7 +66,7 @@ def _nearest(passage: PassageDraft, key: str, principal: Principal, now: datetim
         .filter(distance__lte=1 - LEAST_LIKENESS)
         .order_by("distance")
     )
-    return rows[:NEAREST]
+    return list(rows[:NEAREST])
 
 
 def _in_claims(draft: Draft, principal: Principal, now: datetime) -> list[Conflict]:

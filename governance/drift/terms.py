@@ -16,10 +16,13 @@ from governance.drift.detectors import Detector, Looking, Option, Scope, Subject
 from governance.drift.drafts import Excerpt, FindingDraft, Place, Proposal, evidence
 from governance.drift.terms_checking import TermUse, check_terms, expansions_in
 from governance.drift.terms_reading import Term, Terms, read_terms
+from governance.drift.terms_texts import Text, excerpt
+from governance.drift.terms_undefined import names_of
+from governance.drift.terms_unexplained import FEWEST_TEXTS, Unexplaineds
+from governance.models import Finding
 
 TEXTS_AT_ONCE = 2_000
 MOST_SHOWN = 5  # places of one finding
-AROUND = 240  # characters shown on each side of a place
 LEAST_FORM = 0.75  # likeness of two names, letter by letter, to be forms of one
 MOST_MEANINGS = 8  # of one abbreviation that are shown
 _TEXTS = """
@@ -31,17 +34,6 @@ _TEXTS = """
       AND (%(items)s::bigint[] IS NULL OR version.item_id = ANY(%(items)s::bigint[]))
     ORDER BY version.item_id
 """
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Text:
-    """One text in force."""
-
-    item_id: int
-    key: str
-    title: str
-    version: int
-    body: str
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,13 +61,18 @@ def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[F
     wanted = None if subjects.everything else set(subjects.item_ids)
     everywhere = wanted is not None and any(term.item_id in wanted for term in terms.terms)
     spelled: dict[str, list[_Spelling]] = defaultdict(list)
+    unexplained = Unexplaineds(names_of(terms)) if context.option("undefined") else None
     for text in _texts(now):
+        if unexplained is not None:
+            unexplained.read(text)
         for each in expansions_in(text.body):
             spelled[each.short].append(_Spelling(text, each.start, each.end, each.long))
         if wanted is None or everywhere or text.item_id in wanted:
             yield from _wrong_names(text, terms, wanted)
     if context.option("abbreviations"):
         yield from _ambiguous(terms, spelled, wanted)
+    if unexplained is not None:
+        yield from unexplained.findings(int(context.number("undefined_in")), wanted)
     yield from _other_texts(terms)
 
 
@@ -107,7 +104,7 @@ def _wrong_name(text: Text, term: Term, uses: Sequence[TermUse]) -> FindingDraft
         evidence=evidence(
             sentence=uses[0].sentence,
             passages=[
-                *(_excerpt(text, use.start, use.end) for use in uses[:MOST_SHOWN]),
+                *(excerpt(text, use.start, use.end) for use in uses[:MOST_SHOWN]),
                 Excerpt(key=term.key, title=term.title, version=term.version, text=_said_of(term)),
             ],
             figures={"places": len(uses)},
@@ -152,7 +149,7 @@ def _two_meanings(short: str, owners: Sequence[Term], spellings: Sequence[_Spell
             Excerpt(key=term.key, title=term.title, version=term.version, text=f"{term.title} ({short})")
             for term in owners
         ),
-        *(_excerpt(each.text, each.start, each.end) for each in spellings),
+        *(excerpt(each.text, each.start, each.end) for each in spellings),
     ]
     about = spellings[-1].text.item_id if spellings else owners[-1].item_id
     return FindingDraft(
@@ -214,17 +211,11 @@ def _said_of(term: Term) -> str:
     return f"{term.title}.{aliases}{wrong}"
 
 
-def _excerpt(text: Text, start: int, end: int) -> Excerpt:
-    first, after = max(0, start - AROUND), min(len(text.body), end + AROUND)
-    if first:
-        first = text.body.find(" ", first, start) + 1 or first
-    return Excerpt(
-        key=text.key,
-        title=text.title,
-        version=text.version,
-        text=text.body[first:after],
-        marks=((start - first, end - first),),
-    )
+def _neighbours(item_ids: Sequence[int]) -> Iterable[int]:
+    """What was found before: a new term, or a text that spells a name out, settles it wherever it stands."""
+    held = Finding.objects.unsettled().filter(detector="terminology", item__isnull=False)
+    found: list[int] = list(held.values_list("item_id", flat=True))
+    return found
 
 
 DETECTOR = Detector(
@@ -232,5 +223,16 @@ DETECTOR = Detector(
     question="Where do texts use the wrong words for a thing?",
     scope=Scope.PAIRS,
     detect=detect,
-    options=(Option(name="abbreviations", default=True, help="Whether abbreviations with two meanings are reported."),),
+    neighbours=_neighbours,
+    options=(
+        Option(name="abbreviations", default=True, help="Whether abbreviations with two meanings are reported."),
+        Option(name="undefined", default=True, help="Whether abbreviations that nothing explains are reported."),
+        Option(
+            name="undefined_in",
+            default=FEWEST_TEXTS,
+            help="In how many texts an abbreviation must stand to be reported as unexplained.",
+            least=1,
+            most=100,
+        ),
+    ),
 )

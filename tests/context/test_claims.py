@@ -39,6 +39,8 @@ CONTRADICTORY = [
     ("All laptops must be encrypted.", "Laptops need not be encrypted."),
     ("All visitors must sign in at reception.", "Visitors do not have to sign in at reception."),
     ("All files must be labelled by their author.", "Files are kept for a year, whether or not they are labelled."),
+    ("Employees must lock their doors within 5 minutes.", "Staff must lock their doors within 10 minutes."),
+    ("Brokers must report claims within 5 days.", "Brokers shall report claims within 10 days."),
     ("Fees are refundable.", "Fees are non-refundable."),
     ("Remote work is permitted.", "Remote work is prohibited."),
     (
@@ -63,6 +65,16 @@ COMPATIBLE = [
     ("Notices will be published.", "We must not publish unredacted notices."),
     ("The office in Germany opens at 9.", "The office in France opens at 8."),
     ("The first reminder is sent after 10 days.", "The second reminder is sent after 20 days."),
+    (
+        "Letters of members are answered within 10 days in Leith by the claims team.",
+        "Letters of members are answered within 20 days in London by the claims team.",
+    ),
+    (
+        "Members receive their refund from the claims team within 5 working days.",
+        "Members receive a refund from the claims team within 5 hours.",
+    ),
+    ("The first reminder is sent by letter.", "The second reminder is sent by letter."),
+    ("The new office opens at 9.", "The old office opens at 9."),
     ("The discount is 10 % for members.", "The discount is 15 % for non-members."),
     ("Trips that are for training are paid.", "Trips that are not for training are paid."),
     # Tiers of one rule.

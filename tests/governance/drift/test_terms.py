@@ -185,3 +185,19 @@ def test_terms__of_a_reader__are_those_they_may_know(cast: Cast) -> None:
     text = "OldKelp and StoreSafe."
     assert written(text, read_terms(at=now, principal=principal_for(cast.author))) == ["OldKelp", "StoreSafe"]
     assert written(text, read_terms(at=now, principal=principal_for(cast.outsider))) == ["StoreSafe"]
+
+
+@pytest.mark.usefixtures("_only_terms")
+def test_scan__abbreviation_that_nothing_explains__is_one_finding_where_many_texts_use_it(cast: Cast) -> None:
+    publish(
+        cast,
+        *(creation(f"legal/text-{n}", body=f"Ask the QRB about part {n}, NOT the EU or the PRB.") for n in range(3)),
+        creation("legal/one", body="The Premium Review Board (PRB) meets; it is not a VXB."),
+    )
+
+    [finding] = scanned()
+
+    assert finding.summary == "Nothing explains what “QRB” stands for."
+    assert (finding.subject_id, finding.evidence["figures"]) == ("legal/text-0", {"texts": 3})
+    publish(cast, terminology("sales/qrb", "Quarterly Risk Board", abbreviation="QRB"))
+    assert scanned() == []
