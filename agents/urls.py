@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import path
 
-from agents.views import agents, contract_edit, contracts, gaps, registry, route_editor, routes, skew
+from agents.views import agents, contract_edit, contracts, gaps, registry, route_editor, routes, runs, skew
 
 app_name = "agents"
 
@@ -26,6 +26,10 @@ urlpatterns = [
     path("contracts/<slug:slug>/edit/", contract_edit.edit_contract, name="edit-contract"),
     path("contracts/<slug:slug>/retire/", contract_edit.retire_contract, name="retire-contract"),
     path("contracts/<slug:slug>/versions/<int:number>/revert/", contract_edit.revert_contract, name="revert-contract"),
+    path("runs/", runs.runs, name="runs"),
+    path("runs/<uuid:run_id>/", runs.run, name="run"),
+    path("runs/<uuid:run_id>/review/", runs.review, name="review-run"),
+    path("runs/<uuid:run_id>/steer/", runs.steer, name="steer-run"),
     path("routes/", routes.routes, name="routes"),
     path("routes/new/", route_editor.new_route, name="new-route"),
     path("routes/decisions/<int:number>/", routes.decision, name="decision"),
