@@ -428,7 +428,7 @@ DRIFT_DETECTORS: dict[str, str] = {
 }
 # Texts of upper floors that use the organisation's terms: each a function that gives them.
 TERM_SOURCES: dict[str, str] = {"contracts": "agents.drift.wording.contract_texts"}
-INBOX_SOURCES: dict[str, str] = {}
+INBOX_SOURCES: dict[str, str] = {"runs": "agents.runs.inbox.entries_for"}
 IMPACT_SOURCES: dict[str, str] = {
     "contradictions": "governance.drift.contradictions_impact.impact_of_change",
     "contracts": "agents.use.impact_of_change",
