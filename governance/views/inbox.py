@@ -41,7 +41,7 @@ def inbox(request: PageRequest) -> HttpResponse:
         "kind": kind,
         "total": len(entries),
         "overdue": sum(entry.is_overdue(now) for entry in entries),
-        "kinds": [(name, KINDS.get(name, ("dot", name))[1], count) for name, count in counts.items()],
+        "kinds": [(name, KINDS.get(name, ("dot", name.replace("_", " ").capitalize()))[1], count) for name, count in counts.items()],
         "entries": [shown(entry) for entry in chosen[:MOST_SHOWN]],
         "not_shown": max(0, len(chosen) - MOST_SHOWN),
     }
