@@ -1,0 +1,190 @@
+"""The pages of runs: what happened, at what cost, and what must a person decide? Must hold no rule."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+from django.contrib import messages
+from django.core.paginator import Paginator
+from django.db.models import Avg, Count, F, Q, Sum
+from django.http import HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_GET, require_POST
+
+from agents.models import FINAL_STATES, Agent, Decision, Run, RunReview, RunReviewDecision, RunState
+from agents.runs.finishing import cancel_run
+from agents.runs.pausing import CHOICES, moved_texts, pause_run_of_another, resume_run
+from agents.runs.reading import find_run, may_read
+from agents.runs.reviewing import RunDecision, awaiting, awaiting_or_decided, review_run
+from agents.runs.steering import may_steer
+from context.digests import canonical
+from context.errors import DomainError, NotFound
+from context.views.pages import PageRequest, page
+from governance.forms.edit_form import said
+
+LATELY = timedelta(days=30)
+ON_A_PAGE = 50
+MOST_PAGES = 200
+
+
+@require_GET
+@page
+def runs(request: PageRequest) -> HttpResponse:
+    """The runs one may see, newest first, narrowed by a sentence of filters."""
+    now = timezone.now()
+    visible = Run.objects.visible_to(request.principal)
+    state, agent, task_type = (request.GET.get(name, "")[:60] for name in ("state", "agent", "type"))
+    found = visible.select_related("agent", "contract_version__contract").order_by("-id")
+    if state in RunState.values:
+        found = found.filter(state=state)
+    if agent:
+        found = found.filter(agent__slug=agent)
+    if task_type:
+        found = found.filter(task_type=task_type)
+    number = request.GET.get("page", "1")
+    paginator = Paginator(found, ON_A_PAGE)
+    shown = paginator.get_page(number if number.isdigit() and int(number) <= MOST_PAGES else 1)
+    lately = visible.filter(created_at__gte=now - LATELY)
+    figures = lately.aggregate(
+        all=Count("pk"),
+        succeeded=Count("pk", filter=Q(state=RunState.SUCCEEDED)),
+        stopped=Count("pk", filter=Q(state__in=(RunState.FAILED, RunState.REFUSED))),
+        cost=Sum("cost"),
+        lasted=Avg(F("ended_at") - F("created_at")),
+    )
+    context = {
+        "now": now,
+        "page": shown,
+        "figures": figures,
+        "going": visible.exclude(state__in=FINAL_STATES).count(),
+        "waiting": awaiting(request.principal).count(),
+        "state": state,
+        "agent": agent,
+        "task_type": task_type,
+        "states": RunState.choices,
+        "agents": Agent.objects.filter(runs__in=visible).distinct().order_by("name"),
+        "types": visible.order_by("task_type").values_list("task_type", flat=True).distinct()[:100],
+        "narrowed": bool(state or agent or task_type),
+    }
+    return render(request, "agents/runs.html", context)
+
+
+@require_GET
+@page
+def run(request: PageRequest, run_id: UUID) -> HttpResponse:
+    """One run: its way, its steps and their cost, what it was given, its output and what was found in it."""
+    return _show(request, find_run(principal=request.principal, run_id=run_id))
+
+
+@require_POST
+@page
+def review(request: PageRequest, run_id: UUID) -> HttpResponse:
+    """Decide on the output that was read."""
+    typed = {name: request.POST.get(name, "") for name in ("decision", "comment", "digest", "output", "to")}
+    subject = find_run(principal=request.principal, run_id=run_id)
+    agent, _, contract = typed["to"].partition("/")
+    try:
+        output = _typed_output(typed["output"]) if typed["decision"] == RunReviewDecision.EDIT else None
+        decided = review_run(
+            actor=request.user,
+            run_id=run_id,
+            said=RunDecision(
+                decision=typed["decision"],
+                comment=typed["comment"],
+                digest=typed["digest"],
+                output=output,
+                agent=agent,
+                contract=contract,
+            ),
+            now=timezone.now(),
+        )
+    except NotFound:
+        raise
+    except DomainError as error:
+        return _show(request, subject, status=error.status, error=said(error), typed=typed)
+    messages.success(request, f"Decided. The run: {decided.get_state_display().lower()}.")
+    return HttpResponseRedirect(reverse("agents:run", args=[run_id]))
+
+
+@require_POST
+@page
+def steer(request: PageRequest, run_id: UUID) -> HttpResponse:
+    """Pause, resume or cancel."""
+    verb, reason = request.POST.get("verb", ""), request.POST.get("reason", "")
+    subject = find_run(principal=request.principal, run_id=run_id)
+    now = timezone.now()
+    try:
+        if verb == "cancel":
+            cancel_run(actor=request.principal, run_id=run_id, reason=reason, now=now)
+        elif verb == "pause":
+            pause_run_of_another(actor=request.principal, run_id=run_id, reason=reason, now=now)
+        else:
+            resume_run(actor=request.principal, run_id=run_id, choice=request.POST.get("choice", ""), now=now)
+    except NotFound:
+        raise
+    except DomainError as error:
+        return _show(request, subject, status=error.status, error=said(error))
+    messages.success(request, {"cancel": "Cancelled.", "pause": "Paused."}.get(verb, "Resumed."))
+    return HttpResponseRedirect(reverse("agents:run", args=[run_id]))
+
+
+def _typed_output(text: str) -> Any:
+    """JSON where it is JSON, else the text itself; the contract's schema says what it has to be."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _show(request: PageRequest, subject: Run, *, status: int = 200, **more: Any) -> HttpResponse:
+    principal = request.principal
+    now = timezone.now()
+    readable = may_read(principal=principal, run=subject)
+    decides = awaiting_or_decided(principal, subject) and readable
+    steers = may_steer(actor=principal, run=subject)
+    paused = subject.state == RunState.PAUSED
+    output = None
+    if readable and subject.output_digest:
+        output = subject.output if isinstance(subject.output, str) else _pretty(subject.output)
+    context = {
+        "now": now,
+        "run": subject,
+        "readable": readable,
+        "task": _pretty(subject.task) if readable else "",
+        "output": output,
+        "steps": list(subject.steps.select_related("lease__agent").order_by("pk")),
+        "leases": list(subject.leases.select_related("agent").order_by("number")),
+        "bundles": list(subject.bundles.select_related("bundle", "agent").order_by("pk")),
+        "hand_offs": list(subject.hand_offs.select_related("from_agent", "to_agent")),
+        "reviews": list(RunReview.objects.filter(run=subject).select_related("reviewer")),
+        "decisions": list(Decision.objects.visible_to(principal).filter(run=str(subject.pk)).order_by("pk")),
+        "failing": [each for each in subject.reasons if each.get("cause") == "output_check"] if readable else [],
+        "waits": decides and subject.state in (RunState.IN_REVIEW, RunState.WAITS_FOR_PERSON),
+        "may_steer": steers and not subject.ended,
+        "may_pause": steers and subject.state in (RunState.QUEUED, RunState.RUNNING),
+        "paused": paused and steers,
+        "moved": moved_texts(run=subject, principal=principal, now=now) if paused and steers else [],
+        "choices": CHOICES,
+        "takers": _takers() if decides else [],
+        **more,
+    }
+    return render(request, "agents/run.html", context, status=status)
+
+
+def _takers() -> list[tuple[str, str]]:
+    """Each sanctioned agent under each of its contracts, as the form sends it and as it is called."""
+    pairs = Agent.objects.filter(state="sanctioned", contracts__retired_at__isnull=True).order_by("name")
+    return [
+        (f"{slug}/{contract}", f"{name} under {called}")
+        for slug, contract, name, called in pairs.values_list("slug", "contracts__slug", "name", "contracts__name")
+        if contract
+    ][:200]
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(json.loads(canonical(value)), ensure_ascii=False, indent=2)

@@ -1,0 +1,99 @@
+"""The pages of runs: what happened, what waits, and decisions bound to the output that was read."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.utils import timezone
+
+from agents.models import Run, RunState
+from agents.runs.finishing import complete_run
+from agents.runs.leases import claim_run
+from agents.runs.steps import StepReport, report_step
+from context.access import principal_for
+from context.models import Sensitivity
+from governance.inbox import inbox_for
+from tests.cast import Cast
+from tests.runs.conftest import Runner, runner, started
+
+
+@pytest.fixture
+def by(cast: Cast) -> Runner:
+    return runner(cast, output_checks=[{"type": "human_review"}, {"type": "forbidden_terms", "terms": ["synergy"], "if_failed": "warn"}],
+                  output_schema=None)  # fmt: skip
+
+
+def reviewed(cast: Cast, by: Runner, output: object) -> Run:
+    run = started(cast, by)
+    now = timezone.now()
+    claim = claim_run(agent=by.known, now=max(now, run.not_before))
+    assert claim is not None
+    report = StepReport(key="ask", operation="chat", name="Ask", model="stub-1", input_tokens=12, output_tokens=3)
+    report_step(agent=by.known, run_id=run.pk, token=claim.token, report=report, now=timezone.now())
+    return complete_run(agent=by.known, run_id=run.pk, token=claim.token, output=output, now=timezone.now())
+
+
+def signed_in(cast: Cast, who: str) -> Client:
+    client = Client(raise_request_exception=False)
+    client.force_login(getattr(cast, who))
+    return client
+
+
+def test_runs__none_yet__says_how_one_begins(cast: Cast) -> None:
+    page = signed_in(cast, "owner").get("/runs/").content.decode()
+    assert "No run yet" in page
+    assert "POST /api/v1/runs/" in page
+
+
+def test_run__in_review__is_listed_shown_with_its_steps_and_waits_in_the_inbox(cast: Cast, by: Runner) -> None:
+    run = reviewed(cast, by, {"note": "<b>synergy</b>"})
+    owner = signed_in(cast, "owner")
+    listed = owner.get("/runs/").content.decode()
+    assert "Output in review" in listed
+    assert "1 run waits for you" in listed
+    page = owner.get(f"/runs/{run.pk}/").content.decode()
+    for said in ("&lt;b&gt;synergy", "synergy” is not to be used", 'class="waterfall"', "Chat Ask", "15 tokens"):
+        assert said in page
+    (entry,) = [
+        each for each in inbox_for(principal=principal_for(cast.owner), now=timezone.now()) if "run" in each.kind
+    ]
+    assert entry.url == f"/runs/{run.pk}/"
+    assert signed_in(cast, "outsider").get(f"/runs/{run.pk}/").status_code == 404
+
+
+def test_run__approved_on_the_page__succeeds_and_a_stale_page_is_told(cast: Cast, by: Runner) -> None:
+    run = reviewed(cast, by, "fine")
+    owner = signed_in(cast, "owner")
+    stale = owner.post(f"/runs/{run.pk}/review/", {"decision": "approve", "digest": "0" * 64})
+    assert stale.status_code == 412
+    assert "not the one you read" in stale.content.decode()
+    without = owner.post(f"/runs/{run.pk}/review/", {"decision": "reject", "digest": run.output_digest})
+    assert without.status_code == 422
+    done = owner.post(
+        f"/runs/{run.pk}/review/", {"decision": "edit", "digest": run.output_digest, "output": '"better"'}
+    )
+    assert done.status_code == 302
+    run.refresh_from_db()
+    assert (run.state, run.output) == (RunState.SUCCEEDED, "better")
+
+
+def test_run__above_ones_clearance__is_named_to_who_asked_and_its_texts_are_withheld(cast: Cast, by: Runner) -> None:
+    run = reviewed(cast, by, "secret words")
+    Run.objects.filter(pk=run.pk).update(
+        sensitivity=Sensitivity.RESTRICTED, requested_by_id=cast.author.pk, requested_by_label="Ada Author"
+    )
+    page = signed_in(cast, "author").get(f"/runs/{run.pk}/").content.decode()
+    assert "above your clearance" in page
+    assert "secret words" not in page
+    assert "We pay in 90 days" not in page
+
+
+def test_run__paused_and_resumed_and_cancelled_on_the_page(cast: Cast, by: Runner) -> None:
+    run = started(cast, by)
+    owner = signed_in(cast, "owner")
+    for verb, state in (("pause", RunState.PAUSED), ("resume", RunState.QUEUED), ("cancel", RunState.CANCELLED)):
+        answer = owner.post(f"/runs/{run.pk}/steer/", {"verb": verb, "reason": "Because."})
+        assert answer.status_code == 302, answer.content
+        run.refresh_from_db()
+        assert run.state == state
+        assert owner.get(f"/runs/{run.pk}/").status_code == 200
