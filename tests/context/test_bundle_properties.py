@@ -204,37 +204,75 @@ def test_budget__whatever_it_is__no_required_text_is_dropped_and_every_omission_
     served = [entry["key"] for entry in told["entries"]]
     assert [key for key in required if key not in served] == []
     assert manifest["total"] == sum(entry["tokens"] for entry in manifest["entries"]) <= budget
-    omitted = {each["key"]: each["tokens"] for each in manifest["left_out"] if each["why"] == "over_budget"}
+    omitted = {each["key"]: each["tokens"] for each in manifest["left_out"]}
     wanted = {entry["key"] for entry in whole["entries"] if entry["why"] in ("required", "optional")}
     assert {key: cost[key] for key in wanted if key not in served} == {
         key: tokens for key, tokens in omitted.items() if key in wanted
     }
 
 
-# Each leaves one condition out of the statements: (where, the condition, what stands in its place).
+# Each leaves one condition out of the statements: (where, the condition, what stands in its place). What is asked is
+# bent to where it matters, so that a few worlds are enough: about now or the past, by which kind of requirement.
 ALL = (context.availability, context.neighbourhood, context.matches, context.search)
-MUTATIONS: dict[str, tuple[tuple[ModuleType, ...], str, str]] = {
-    "clearance": (ALL, "item.sensitivity <= %(reader_clearance)s", "TRUE"),
-    "clearance of what is reached": ((context.neighbourhood,), "item.sensitivity <= %(reader_clearance)s", "TRUE"),
-    "domain": (ALL, "item.domain_id = ANY (%(reader_domains)s::bigint[])", "TRUE"),
-    "audience": (ALL, "NOT EXISTS (SELECT FROM context_contextitem_audiences WHERE contextitem_id = item.id)", "TRUE"),
-    "not yet true": (ALL, "version.valid_from <= moment.at", "TRUE"),
-    "expired": (ALL, "(version.valid_to IS NULL OR version.valid_to > moment.at)", "TRUE"),
-    "superseded": (ALL, "(version.superseded_at IS NULL OR version.superseded_at > moment.at)", "TRUE"),
-    "not yet known": (ALL, "version.published_at <= moment.at", "TRUE"),
-    "clearance of the text": (ALL, "ELSE 3 END) <= %(reader_clearance)s", "ELSE 3 END) <= 3"),
-    "clearance then": (ALL, "ELSE 3 END) <= %(then_clearance)s", "ELSE 3 END) <= 3"),
-    "audience of the text": (ALL, "jsonb_array_length(coalesce(version.metadata -> 'audiences', '[]')) = 0", "TRUE"),
-    "domain then": (ALL, "id = ANY (%(then_domains)s::bigint[])", "TRUE"),
-    "text in force until a planned one": (ALL, "version.id = item.current_version_id OR", "TRUE OR"),
-    "clearance of matches": ((context.search,), "mine.sensitivity <= %(reader_clearance)s", "TRUE"),
-    "domain of matches": ((context.search,), "mine.domain_id = ANY (%(reader_domains)s::bigint[])", "TRUE"),
-    "audience of matches": ((context.search,), "mine.audience_ids = '{}'", "TRUE"),
-    "match not yet in force": ((context.search,), "passage.in_force_from <= %(at)s", "TRUE"),
+NOW, PAST = {"day": None}, {"day": -2.5}
+BY_KEY = {"style": "keys", "required": False, "budget": 100_000}
+FOLLOWED = {"style": "follow", "required": False, "budget": 100_000}
+LOW, HIGH = (Reader(clearance=clearance, board=True, sales=True, legal=True) for clearance in (1, 3))
+LOWERED = {**BY_KEY, "reader": LOW, "then": HIGH}
+Mutation = tuple[tuple[ModuleType, ...], str, str, dict[str, Any]]
+MUTATIONS: dict[str, Mutation] = {
+    "clearance": (ALL, "item.sensitivity <= %(reader_clearance)s", "TRUE", {**NOW, **BY_KEY}),
+    "clearance of what is reached": (
+        (context.neighbourhood,),
+        "item.sensitivity <= %(reader_clearance)s",
+        "TRUE",
+        {**NOW, **FOLLOWED, "reader": LOW},
+    ),
+    "domain": (ALL, "item.domain_id = ANY (%(reader_domains)s::bigint[])", "TRUE", {**NOW, **BY_KEY}),
+    "audience": (
+        ALL,
+        "NOT EXISTS (SELECT FROM context_contextitem_audiences WHERE contextitem_id = item.id)",
+        "TRUE",
+        {**NOW, **BY_KEY},
+    ),
+    "not yet true": (ALL, "version.valid_from <= moment.at", "TRUE", {**NOW, **BY_KEY}),
+    "expired": (ALL, "(version.valid_to IS NULL OR version.valid_to > moment.at)", "TRUE", {**NOW, **BY_KEY}),
+    "superseded": (
+        ALL,
+        "(version.superseded_at IS NULL OR version.superseded_at > moment.at)",
+        "TRUE",
+        {**NOW, **BY_KEY},
+    ),
+    "not yet known": (ALL, "version.published_at <= moment.at", "TRUE", {**PAST, **BY_KEY}),
+    "clearance of the text": (ALL, "ELSE 3 END) <= %(reader_clearance)s", "ELSE 3 END) <= 3", {**PAST, **LOWERED}),
+    "clearance then": (ALL, "ELSE 3 END) <= %(then_clearance)s", "ELSE 3 END) <= 3", {**PAST, **BY_KEY}),
+    "audience of the text": (
+        ALL,
+        "jsonb_array_length(coalesce(version.metadata -> 'audiences', '[]')) = 0",
+        "TRUE",
+        {**PAST, **BY_KEY},
+    ),
+    "domain then": (ALL, "id = ANY (%(then_domains)s::bigint[])", "TRUE", {**PAST, **BY_KEY}),
+    "text in force until a planned one": (ALL, "version.id = item.current_version_id OR", "TRUE OR", {**NOW, **BY_KEY}),
+    "clearance of matches": (
+        (context.search,),
+        "mine.sensitivity <= %(reader_clearance)s",
+        "TRUE",
+        {**NOW, **FOLLOWED},
+    ),
+    "domain of matches": (
+        (context.search,),
+        "mine.domain_id = ANY (%(reader_domains)s::bigint[])",
+        "TRUE",
+        {**NOW, **FOLLOWED},
+    ),
+    "audience of matches": ((context.search,), "mine.audience_ids = '{}'", "TRUE", {**NOW, **FOLLOWED}),
+    "match not yet in force": ((context.search,), "passage.in_force_from <= %(at)s", "TRUE", {**NOW, **FOLLOWED}),
     "match no longer in force": (
         (context.search,),
         "(passage.in_force_until IS NULL OR passage.in_force_until > %(at)s)",
         "TRUE",
+        {**NOW, **FOLLOWED},
     ),
 }
 
@@ -252,15 +290,15 @@ def leaving_out(condition: str, instead: str, met: list[str]) -> Callable[..., l
 def test_bundle__with_a_condition_left_out__fails_the_property(
     cast: Cast, pen: int, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    modules, condition, instead = MUTATIONS[name]
+    modules, condition, instead, bent = MUTATIONS[name]
     met: list[str] = []
     for module in modules:
         monkeypatch.setattr(module, "rows", leaving_out(condition, instead, met))
 
-    @settings(FAST, max_examples=1_500, derandomize=True, phases=[Phase.generate], report_multiple_bugs=False)
+    @settings(FAST, max_examples=600, derandomize=True, phases=[Phase.generate], report_multiple_bugs=False)
     @given(asking=asked)
     def property_under_mutation(asking: Asked) -> None:
-        check(asking, cast, pen)
+        check(replace(asking, **bent), cast, pen)
 
     with pytest.raises(AssertionError, match="is in it"):
         property_under_mutation()
