@@ -407,7 +407,7 @@ ROWS: list[Row] = [
 # records are read-only, and rows that others lean on are not deleted.
 READ_ONLY = {
     "context_contextitem", "context_contextversion", "governance_change", "governance_review",
-    "governance_auditevent", "agents_contractversion", "agents_receipt", "agents_refusal",
+    "governance_auditevent", "agents_contextcontract", "agents_contractversion", "agents_receipt", "agents_refusal",
 }  # fmt: skip
 DELETABLE = {"governance_reviewinterval", "governance_approvalpolicy"}
 ADMIN_PAGES: dict[str, Outcome] = {
