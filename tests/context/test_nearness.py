@@ -37,8 +37,18 @@ def test_nearly_repeats__says_nothing_more__yes(text: str, other: str) -> None:
         ("", ""),
         ("Ask Legal.", "Ask Legal first."),
         (CLAUSE, "Thirty days before it ends, both sides may write to each other about what is left of the fees."),
+        (" ".join(reversed(CLAUSE.split())), CLAUSE),
+        ("Ask the legal desk first.", f"Ask the legal desk first. {CLAUSE}"),
     ],
-    ids=["says more", "another number", "nothing", "short and longer", "the same words in other runs"],
+    ids=[
+        "says more",
+        "another number",
+        "nothing",
+        "short and longer",
+        "like it in other words",
+        "the same words backwards",
+        "a few words",
+    ],
 )
 def test_nearly_repeats__says_something_else__no(text: str, other: str) -> None:
     assert not nearly_repeats(text, other)
