@@ -19,8 +19,8 @@ from tests.runs.conftest import Runner, runner, started
 
 @pytest.fixture
 def by(cast: Cast) -> Runner:
-    return runner(cast, output_checks=[{"type": "human_review"}, {"type": "forbidden_terms", "terms": ["synergy"], "if_failed": "warn"}],
-                  output_schema=None)  # fmt: skip
+    warned = {"type": "forbidden_terms", "terms": ["synergy"], "if_failed": "warn"}
+    return runner(cast, output_checks=[{"type": "human_review"}, warned], output_schema=None)
 
 
 def reviewed(cast: Cast, by: Runner, output: object) -> Run:
@@ -54,9 +54,8 @@ def test_run__in_review__is_listed_shown_with_its_steps_and_waits_in_the_inbox(c
     page = owner.get(f"/runs/{run.pk}/").content.decode()
     for said in ("&lt;b&gt;synergy", "synergy” is not to be used", 'class="waterfall"', "Chat Ask", "15 tokens"):
         assert said in page
-    (entry,) = [
-        each for each in inbox_for(principal=principal_for(cast.owner), now=timezone.now()) if "run" in each.kind
-    ]
+    waiting = inbox_for(principal=principal_for(cast.owner), now=timezone.now())
+    (entry,) = [each for each in waiting if "run" in each.kind]
     assert entry.url == f"/runs/{run.pk}/"
     assert signed_in(cast, "outsider").get(f"/runs/{run.pk}/").status_code == 404
 
@@ -79,10 +78,10 @@ def test_run__approved_on_the_page__succeeds_and_a_stale_page_is_told(cast: Cast
 
 def test_run__above_ones_clearance__is_named_to_who_asked_and_its_texts_are_withheld(cast: Cast, by: Runner) -> None:
     run = reviewed(cast, by, "secret words")
-    Run.objects.filter(pk=run.pk).update(
-        sensitivity=Sensitivity.RESTRICTED, requested_by_id=cast.author.pk, requested_by_label="Ada Author"
-    )
-    page = signed_in(cast, "author").get(f"/runs/{run.pk}/").content.decode()
+    cast.owner.clearance = Sensitivity.PUBLIC
+    cast.owner.save()
+    Run.objects.filter(pk=run.pk).update(sensitivity=Sensitivity.RESTRICTED)
+    page = signed_in(cast, "owner").get(f"/runs/{run.pk}/").content.decode()
     assert "above your clearance" in page
     assert "secret words" not in page
     assert "We pay in 90 days" not in page
