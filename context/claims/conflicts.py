@@ -49,8 +49,8 @@ def clash_of(one: Claim, other: Claim, *, shared_scope: frozenset[str] = frozens
 
 
 def _quantities(one: Claim, other: Claim, shared_scope: frozenset[str]) -> Clash | None:
-    if one.dimension != other.dimension or one.excepted or other.excepted:
-        return None
+    if one.dimension != other.dimension or one.dimension == "ordinal" or one.excepted or other.excepted:
+        return None  # a first and a second are mostly two things; where they are not, the sentences are the same
     if not cannot_both_hold(_figure(one), _figure(other)):
         return None
     if one.comparator and one.comparator == other.comparator and _counts_what_is_seen(one, other):

@@ -73,6 +73,11 @@ COMPATIBLE = [
         "Members receive their refund from the claims team within 5 working days.",
         "Members receive a refund from the claims team within 5 hours.",
     ),
+    (
+        "Premium must reach our account within 45 days of the inception.",
+        "Premium must reach our account within 30 days of the endorsement of a changed cover note.",
+    ),
+    ("Staff may accept gifts from charities.", "Staff must not accept gifts."),
     ("The first reminder is sent by letter.", "The second reminder is sent by letter."),
     ("The new office opens at 9.", "The old office opens at 9."),
     ("The discount is 10 % for members.", "The discount is 15 % for non-members."),
