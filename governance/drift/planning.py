@@ -44,6 +44,9 @@ class Plan:
                 shards += self._some(tuned, touched.intersection(self._by_domain().get(domain_id, ())), domain_id)
         return shards
 
+    def items_in_reach(self) -> int:
+        return sum(len(ids) for ids in self._by_domain().values())
+
     def _looks_anew(self, tuned: TunedDetector, domain_id: int) -> bool:
         mark = self._marks.get((tuned.detector.name, domain_id))
         return self.scan.full or tuned.detector.by_time or mark is None or mark.judged_by != tuned.judged_by(domain_id)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,24 +22,28 @@ from governance.drift.mending import mended
 from governance.drift.recording import subject_of
 from governance.drift.settling import resolve_findings
 from governance.edits import EditInput, NothingToChange
-from governance.models import Change, Finding, FindingState, Judgement
+from governance.models import Change, ChangeState, Finding, FindingState, Judgement
 from governance.proposals import state_of
 from governance.verification import verify_items
 
 LONGEST_TITLE = 200
 LONGEST_REASON = 5_000
+UNDER_WAY = (ChangeState.DRAFT, ChangeState.IN_REVIEW, ChangeState.APPROVED, ChangeState.SCHEDULED)
 
 
 def draft_remedy(*, actor: User, finding_ids: Collection[int], now: datetime) -> Change:
     """A draft change that mends these findings as their detectors propose, for the actor to complete and submit.
 
-    What has no proposal is left for the actor to write: the draft says why. Findings keep the number of the change.
-    Whoever may propose edits to the texts may do this; the change refuses others.
+    Where one change is under way for all of them already, it is that one. What has no proposal is left for the actor to
+    write: the draft says why. Findings keep the number of the change. Whoever may propose edits to the texts may do
+    this; the change refuses others.
     """
     principal = principal_for(actor)
     findings = _readable(principal, finding_ids)
     if any(finding.item is None for finding in findings):
         raise Conflict("There is no text to change.", field="findings", fix="Settle it where it arose.")
+    if (begun := _begun(principal, findings)) is not None:
+        return begun
     edits: dict[str, EditInput] = {}
     for finding in findings:
         edit = _proposed(finding, edits)
@@ -164,6 +168,14 @@ def _readable(principal: Principal, finding_ids: Collection[int]) -> list[Findin
         if finding.state not in FindingState.open_states():
             raise Conflict(f"Finding {finding.pk} is {finding.get_state_display().lower()} already.", field="state")
     return findings
+
+
+def _begun(principal: Principal, findings: Sequence[Finding]) -> Change | None:
+    """The change that is under way for all of these already, as far as the actor may see it."""
+    number, *others = {finding.remedy_id for finding in findings}
+    if number is None or others:
+        return None
+    return Change.objects.visible_to(principal).filter(pk=number, state__in=UNDER_WAY).first()
 
 
 def _proposed(finding: Finding, before: Mapping[str, EditInput]) -> EditInput | None:

@@ -26,6 +26,7 @@ from governance.drift.tuning import tuned_detectors
 from governance.models import Scan, ScanMark, ScanShard, ScanState, ShardState
 
 SCANNING_ROLES = ("steward", "domain_owner", "administrator")
+SHARDS_KEPT = timedelta(days=90)
 _REQUEST_LOCK = 7_246_531
 
 
@@ -161,8 +162,8 @@ def plan_scan(*, scan_id: int, now: datetime) -> None:
             for domain_id in sorted(within)
             if each.is_on_in(domain_id)
         ]
-        scan.state = ScanState.RUNNING
-        scan.save(update_fields=["ledger_sequence", "planned_at", "marks", "state"])
+        scan.state, scan.items = ScanState.RUNNING, plan.items_in_reach()
+        scan.save(update_fields=["ledger_sequence", "planned_at", "marks", "state", "items"])
 
 
 def end_scan(*, scan_id: int, now: datetime) -> bool:
@@ -178,6 +179,8 @@ def end_scan(*, scan_id: int, now: datetime) -> bool:
         scan.state, scan.finished_at = (ScanState.INCOMPLETE if failed else ScanState.DONE), now
         scan.save(update_fields=["state", "finished_at"])
         progress = progress_of(scan)
+        # How the work of old scans went is of no use to anybody; that they were, stays.
+        ScanShard.objects.filter(scan__finished_at__lt=now - SHARDS_KEPT).delete()
         ledger.append(
             actor=SYSTEM,
             action="governance.scan.ended",

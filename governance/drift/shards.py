@@ -145,18 +145,23 @@ def _subjects(shard: ScanShard, tuned: TunedDetector) -> tuple[Subjects, Reach]:
     if scope is Scope.ORGANISATION:
         return Subjects(everything=True), Reach()
     if scope is Scope.DOMAIN:
-        whole = (shard.domain_id or 0,)
+        whole = (shard.domain_id,) if shard.domain_id is not None and tuned.is_on_in(shard.domain_id) else ()
         return Subjects(domain_ids=whole), Reach(domain_ids=whole)
     within: frozenset[int] | None = None
     if shard.domain is not None:
         within = domain_ids_at_or_below([shard.domain]) if scope is Scope.PAIRS else frozenset([shard.domain.pk])
-    off = [domain_id for domain_id, tuning in tuned.by_domain.items() if not tuning.enabled]
-    items = ContextItem.objects.not_retired().exclude(domain_id__in=off)
+    # Where the detector is switched off it is shown nothing, and its silence says nothing.
+    off = frozenset(domain_id for domain_id, tuning in tuned.by_domain.items() if not tuning.enabled)
+    if off:
+        within = (within if within is not None else frozenset(tuned.by_domain)) - off
+    items = ContextItem.objects.not_retired()
     if within is not None:
         items = items.filter(domain_id__in=within)
     if shard.item_ids is not None:
         items = items.filter(pk__in=shard.item_ids)
-        reach = Reach(item_ids=shard.item_ids, either=scope is Scope.PAIRS)
+        elsewhere = ContextItem.objects.filter(pk__in=shard.item_ids, domain_id__in=off) if off else ()
+        hidden = {item.pk for item in elsewhere}
+        reach = Reach(item_ids=[each for each in shard.item_ids if each not in hidden], either=scope is Scope.PAIRS)
     else:
         items = items.filter(pk__gt=shard.after_id, pk__lte=shard.until_id)
         reach = Reach(
@@ -165,7 +170,7 @@ def _subjects(shard: ScanShard, tuned: TunedDetector) -> tuple[Subjects, Reach]:
             within=sorted(within) if within is not None else None,
             either=scope is Scope.PAIRS,
         )
-    everything = scope is Scope.PAIRS and shard.item_ids is None and within is None and not off
+    everything = scope is Scope.PAIRS and shard.item_ids is None and within is None
     ids = list(items.order_by("pk").values_list("pk", flat=True))
     return Subjects(item_ids=ids, domain_ids=sorted(within or ()), everything=everything), reach
 

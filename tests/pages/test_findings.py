@@ -79,6 +79,8 @@ def test_finding__draft__opens_a_change_with_the_mended_text(cast: Cast) -> None
     assert change.edits.get().payload["body"] == "Pay in 30 days."
     finding.refresh_from_db()
     assert finding.remedy == change
+    again = client_of(cast.author).post(f"/findings/{finding.pk}/settle/", {"step": "draft"})
+    assert (again["Location"], Change.objects.filter(origin="finding").count()) == (answer["Location"], 1)
 
 
 def test_finding__draft_without_a_proposal__leads_to_the_editor(cast: Cast) -> None:

@@ -22,6 +22,7 @@ from governance.management.progress import Progress
 from governance.models import ScanShard, ScanState, ShardState
 
 STEP = timedelta(seconds=5)
+PAUSE = 0.2
 
 
 class Command(BaseCommand):
@@ -55,7 +56,8 @@ class Command(BaseCommand):
             raise CommandError(" ".join(filter(None, (refusal.detail, refusal.fix)))) from refusal
         show = Progress(self.stderr)  # type: ignore[arg-type]
         while scan.state in ScanState.open_states():
-            work_on_scans(clock=timezone.now, at_most=STEP, scan_id=scan.pk)
+            if not work_on_scans(clock=timezone.now, at_most=STEP, scan_id=scan.pk):
+                time.sleep(PAUSE)  # what is left is in other workers' hands
             scan.refresh_from_db()
             progress = progress_of(scan)
             show("Scanning", progress.done + progress.failed, progress.shards)

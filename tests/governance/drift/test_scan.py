@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.utils import timezone
@@ -208,6 +209,33 @@ def test_tuning__switched_off_in_a_domain__is_not_looked_at(cast: Cast) -> None:
     )
     scan(now=timezone.now())
     assert [finding.subject_id for finding in Finding.objects.all()] == ["sales/price"]
+
+
+def test_tuning__switched_off_after_it_found_something__leaves_the_finding_to_people(cast: Cast, settings: Any) -> None:
+    settings.DRIFT_DETECTORS = {
+        "wrong": "tests.governance.drift.conftest.DETECTOR",
+        "paired": "tests.governance.drift.conftest.PAIRED",
+    }
+    publish(cast, creation("legal/cap", body="This is wrong."))
+    scan(now=timezone.now())
+    assert Finding.objects.unsettled().count() == 2
+    for name in settings.DRIFT_DETECTORS:
+        tune_detector(
+            actor=cast.owner,
+            detector=name,
+            domain=cast.legal,
+            enabled=False,
+            severity=None,
+            hold_back=False,
+            options={},
+            now=timezone.now(),
+        )
+    publish(cast, revision("legal/cap", body="This is still wrong."))
+
+    scan(now=timezone.now())
+    scan(now=timezone.now(), full=True)
+
+    assert Finding.objects.unsettled().count() == 2
 
 
 def test_tuning__hold_back__keeps_a_grave_finding_from_verified_contracts_until_it_is_settled(cast: Cast) -> None:
