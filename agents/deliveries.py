@@ -18,6 +18,7 @@ import orjson
 import psycopg
 from django.db import OperationalError, connection
 from psycopg.pq import ExecStatus
+from psycopg.pq.abc import PGresult
 
 from context.statements import rows
 
@@ -117,11 +118,11 @@ class _Waiting:
 
 def stands(conditions: Conditions) -> Delivered | None:
     """Whether an answer stands on these conditions now; writes nothing. Judged after this was called."""
-    own = _Waiting(row=conditions.row, conditions=conditions)
     if connection.in_atomic_block:
-        _answer([own], _ask_django(*_statement([own])))
-    else:
-        _through_a_lane(own)
+        found = _values(connection.connection.pgconn.exec_params(_STANDS, conditions.parameters))
+        return Delivered(receipt_id=None, at=(found[0][0] or b"").decode()) if found else None
+    own = _Waiting(row=conditions.row, conditions=conditions)
+    _through_a_lane(own)
     if own.error is not None:
         raise own.error
     return own.answer
@@ -164,9 +165,8 @@ class _Lane:
 
     def stands(self, conditions: Conditions) -> str | None:
         """The moment for which it was judged that these hold; None where they do not."""
-        for (at,) in self._run(b"stands", conditions.parameters):
-            return (at or b"").decode()
-        return None
+        found = self._run(b"stands", conditions.parameters)
+        return (found[0][0] or b"").decode() if found else None
 
     def _run(self, name: bytes, parameters: Sequence[bytes]) -> list[tuple[bytes | None, ...]]:
         try:
@@ -180,12 +180,7 @@ class _Lane:
                 raise OperationalError(str(error)) from error
 
     def _run_once(self, name: bytes, parameters: Sequence[bytes]) -> list[tuple[bytes | None, ...]]:
-        result = self._open().pgconn.exec_prepared(name, parameters)
-        if result.status != ExecStatus.TUPLES_OK:
-            raise psycopg.errors.error_from_result(result, encoding="utf-8")
-        return [
-            tuple(result.get_value(row, column) for column in range(result.nfields)) for row in range(result.ntuples)
-        ]
+        return _values(self._open().pgconn.exec_prepared(name, parameters))
 
     def _open(self) -> psycopg.Connection[Any]:
         stated, held = connection.settings_dict, self._connection
@@ -211,6 +206,13 @@ class _Lane:
         if self._connection is not None:
             self._connection.close()
             self._connection = None
+
+
+def _values(result: PGresult) -> list[tuple[bytes | None, ...]]:
+    """The rows of a result as text. Raises what went wrong."""
+    if result.status != ExecStatus.TUPLES_OK:
+        raise psycopg.errors.error_from_result(result, encoding="utf-8")
+    return [tuple(result.get_value(row, column) for column in range(result.nfields)) for row in range(result.ntuples)]
 
 
 _Found = list[tuple[int, int | None, str]]

@@ -158,7 +158,7 @@ def serve_bundle(
             refusal.extra["escalated"] = escalate(version=version, gaps=refusal.gaps, now=now)
         raise
     standing = judged(
-        agent=agent, contract=version.contract_id, bundle=bundle, as_of=asked.as_of, task_digest=task_digest
+        agent=agent, contract=version.contract_id, bundle=bundle, as_of=asked.as_of, task_digest=task_digest, now=now
     )
     handed = _record(agent=agent, version=version, asked=asked, bundle=bundle, standing=standing, held=held, now=now)
     return ServedBundle(bundle=bundle, handed=handed, held=bundle.digest in held, standing=standing)

@@ -61,13 +61,19 @@ class HandedOver:
 
 
 def judged(
-    *, agent: AuthenticatedAgent, contract: int, bundle: AssembledBundle, as_of: datetime | None, task_digest: str
+    *,
+    agent: AuthenticatedAgent,
+    contract: int,
+    bundle: AssembledBundle,
+    as_of: datetime | None,
+    task_digest: str,
+    now: datetime,
 ) -> StandingAnswer:
     """What may be remembered of a bundle that was assembled just now. At most one statement.
 
     A past moment stays as it was; a present one ends with the next text that begins or ends anywhere.
     """
-    until = bundle.at + LONGEST_UNJUDGED
+    until = now + LONGEST_UNJUDGED
     if as_of is None:
         ends = (bundle.valid_until, bundle.ages_at, next_boundary(clock=agent.clock, at=bundle.at))
         until = min([until, *(moment for moment in ends if moment is not None)])

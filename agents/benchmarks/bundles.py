@@ -43,8 +43,8 @@ AND (version.valid_to IS NULL OR version.valid_to > statement_timestamp())
 AND (version.superseded_at IS NULL OR version.superseded_at > statement_timestamp())
 """
 RECEIPT = """
-INSERT INTO agents_receipt (kind, agent_id, key_prefix, bundle_id, served_at, request_id, task_digest, client)
-VALUES ('delivered', %(agent)s, %(key)s, %(bundle)s, now(), '', '', '') RETURNING id
+INSERT INTO agents_receipt (kind, agent_id, key_prefix, bundle_id, served_at, request_id, task_digest, client, repeats)
+VALUES ('delivered', %(agent)s, %(key)s, %(bundle)s, now(), '', '', '', 0) RETURNING id
 """
 
 

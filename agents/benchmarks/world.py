@@ -7,7 +7,7 @@ how fast a search is does not depend on what they mean.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -36,6 +36,7 @@ VOCABULARY = 6_000
 MANDELBROT = 50
 WORDS_PER_PASSAGE = 110
 PASSAGES_PER_ITEM = 2
+DIMENSIONS, PIECE, PIECES = 384, 32, 4_096
 REQUIRED = 20
 MATCHES = 8
 DOMAINS = ("legal", "sales", "finance", "people", "marketing")
@@ -75,7 +76,7 @@ def build_world(*, items: int, say: Callable[[str], None]) -> World:
     say(f"inserting {items:,} items")
     with _WithoutGuards():
         required = _insert(items, draw, text, domains, group, kind, owner)
-        _embed()
+        _index()
     lexemes.refresh_counts(now=timezone.now())
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
@@ -165,7 +166,7 @@ def _insert(
         if in_board:
             audience_rows.append((number, group.pk))
         passage_rows += [
-            (number, number, ordinal, title, f"part-{ordinal}", part, count_tokens(part), published, "")
+            (number, number, ordinal, title, f"part-{ordinal}", part, count_tokens(part), published)
             for ordinal, part in enumerate(parts)
         ]
     _copy(
@@ -185,32 +186,35 @@ def _insert(
         for table in ("context_contextitem", "context_contextversion"):
             cursor.execute(f"SELECT setval('{table}_id_seq', %s)", [items])  # what is published later comes after
         cursor.execute("DROP INDEX passage_embedding, passage_filed")
+        cursor.execute("SELECT id, plumbline_compartment_of(id) FROM context_contextitem")
+        compartments = dict(cursor.fetchall())
+    # With vectors and compartments from the first: to write them afterwards would index every word twice.
+    vector, model = _vectors(draw), embeddings.model_name()
     _copy(
         "context_passage (item_id, version_id, ordinal, heading_path, anchor, text, token_count, "
-        "in_force_from, embedding_model)",
-        passage_rows,
+        "in_force_from, embedding_model, compartment_id, embedding)",
+        ((*row, model, compartments[row[0]], vector()) for row in passage_rows),
     )
     return required
 
 
-def _copy(target: str, rows: Sequence[tuple[Any, ...]]) -> None:
+def _vectors(draw: random.Random) -> Callable[[], str]:
+    """Vectors as text, put together of pieces that are made beforehand: as different as random ones, and quick."""
+    pieces = [",".join(f"{draw.random() - 0.5:.3f}" for _ in range(PIECE)) for _ in range(PIECES)]
+    return lambda: f"[{','.join(draw.choices(pieces, k=DIMENSIONS // PIECE))}]"
+
+
+def _copy(target: str, rows: Iterable[tuple[Any, ...]]) -> None:
     connection.ensure_connection()
     with psycopg.Cursor(connection.connection) as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
         for row in rows:
             copy.write_row(row)
 
 
-def _embed() -> None:
+def _index() -> None:
     with connection.cursor() as cursor:
-        cursor.execute("SELECT setseed(0.2026)")
         # The graph of a hundred thousand vectors is built in memory, or it takes many times as long.
         cursor.execute("SET maintenance_work_mem = '512MB'")
-        cursor.execute(
-            "UPDATE context_passage passage SET compartment_id = plumbline_compartment_of(item_id), "
-            "embedding_model = %s, embedding = ARRAY("
-            "SELECT random() - 0.5 + 0 * passage.id FROM generate_series(1, 384))::real[]::halfvec(384)",
-            [embeddings.model_name()],
-        )
         cursor.execute(
             "CREATE INDEX passage_embedding ON context_passage USING hnsw (embedding halfvec_cosine_ops) "
             "WITH (m = 16, ef_construction = 64)"

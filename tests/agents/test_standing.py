@@ -168,6 +168,13 @@ def test_repetition__verification_that_the_contract_demands_has_passed__is_refus
     assert site.post(comparer, HTTP_IF_NONE_MATCH=first.headers["ETag"]).status == 409
 
 
+def test_repetition__of_a_past_moment__stands_although_that_is_over(site: Site, comparer: Presented) -> None:
+    commit()
+    body = {"contract": "review", "as_of": timezone.now().isoformat()}
+    assert [site.post(comparer, body).status for _ in range(2)] == [200, 200]
+    assert site.asked == 1
+
+
 def test_repetition__hidden_text_changed__still_stands(site: Site, cast: Cast, comparer: Presented) -> None:
     commit()
     site.post(comparer)
