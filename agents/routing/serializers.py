@@ -44,7 +44,7 @@ class TraceSerializer(serializers.Serializer[Any]):
     why = serializers.CharField()
 
 
-class VersionSerializer(serializers.Serializer[Any]):
+class RuleSetReferenceSerializer(serializers.Serializer[Any]):
     slug = serializers.SlugField()
     version = serializers.IntegerField()
     digest = serializers.CharField()
@@ -53,7 +53,7 @@ class VersionSerializer(serializers.Serializer[Any]):
 class _DecidedSerializer(serializers.Serializer[Any]):
     outcome = OutcomeSerializer()
     digest = serializers.CharField(help_text="SHA-256 over the canonical JSON of outcome and rules tried.")
-    rule_set = VersionSerializer()
+    rule_set = RuleSetReferenceSerializer()
     task_type = serializers.CharField(allow_null=True)
     facts = serializers.DictField()
     agents = serializers.ListField(child=serializers.DictField())
@@ -79,7 +79,7 @@ class DecisionSummarySerializer(serializers.Serializer[Any]):
     agent = serializers.CharField(allow_null=True)
     rule = serializers.CharField(allow_null=True)
     reason = serializers.CharField()
-    rule_set = VersionSerializer()
+    rule_set = RuleSetReferenceSerializer()
     task_type = serializers.CharField(allow_null=True)
     run = serializers.CharField(allow_null=True)
     digest = serializers.CharField()

@@ -396,8 +396,9 @@ ROWS: list[Row] = [
     api("GET", "^routing/rule-sets/$", callers(200, 200), path="routing/rule-sets/"),
     api("GET", "^routing/rule-sets/(?P<slug>[a-z0-9-]{1,60})/$", callers(200, 200, outsider=404),
         path="routing/rule-sets/routes/"),
-    api("GET", "^agents/endpoints/$", callers(404, 403, **AUDITORS), path="agents/endpoints/"),
-    api("GET", "^agents/unsanctioned/$", callers(404, 403, **AUDITORS), path="agents/unsanctioned/"),
+    # Lists of nothing for who does not look after the registry.
+    api("GET", "^agents/endpoints/$", callers(200), path="agents/endpoints/"),
+    api("GET", "^agents/unsanctioned/$", callers(200), path="agents/unsanctioned/"),
     api("POST", "^agents/unsanctioned/(?P<use_id>[0-9]{1,19})/$",
         callers(404, 403, auditor=403, administrator=200), None, {"state": "blocked"},
         path="agents/unsanctioned/{use}/"),
