@@ -47,6 +47,17 @@ def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
     return [word.strip() for word in raw.split(",") if word.strip()]
 
 
+def pairs(name: str) -> dict[str, str]:
+    """Read `first=value second=value`, parted by white space. The message on what is wrong repeats no value."""
+    found = {}
+    for entry in os.environ.get(name, "").split():
+        key, equals, value = entry.partition("=")
+        if not equals or not key or not value:
+            raise EnvironmentVariableError(f"{name} must be written as name=value, parted by spaces.")
+        found[key] = value
+    return found
+
+
 def database(name: str, default: str = "") -> dict[str, Any]:
     """Read a `postgresql://user:password@host:port/name?option=value` URL into Django's connection settings."""
     raw = os.environ.get(name) or default

@@ -258,6 +258,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": schedule(1_800),
         "options": {"expires": 1_800},
     },
+    "read sources": {
+        "task": "governance.drift.tasks.read_sources",
+        "schedule": schedule(5),
+        "options": {"expires": 5},
+    },
     "work on drift": {
         "task": "governance.drift.tasks.work_on_drift",
         "schedule": schedule(5),
@@ -372,6 +377,15 @@ DRIFT_SCAN_MINUTES = env.integer("DRIFT_SCAN_MINUTES", 60, minimum=0)
 DRIFT_FULL_SCAN_DAYS = env.integer("DRIFT_FULL_SCAN_DAYS", 7, minimum=1)
 DRIFT_WORKERS = env.integer("DRIFT_WORKERS", 1, minimum=1)
 
+# Systems of record that texts name as their source: how often each is read unless its people say otherwise, and what
+# may be read at all. Nothing by default: hosts whole or as .example.org, folders of this machine that hold git
+# repositories, and databases as name=postgresql://… with a role that may only read.
+SOURCE_CHECK_HOURS = env.integer("SOURCE_CHECK_HOURS", 24, minimum=1)
+SOURCE_ALLOWED_HOSTS = env.words("SOURCE_ALLOWED_HOSTS")
+SOURCE_PRIVATE_ADDRESSES = env.flag("SOURCE_PRIVATE_ADDRESSES", default=False)
+SOURCE_LOCAL_REPOSITORIES = env.words("SOURCE_LOCAL_REPOSITORIES")
+SOURCE_CONNECTIONS = env.pairs("SOURCE_CONNECTIONS")
+
 # For how long an agent may rely on a bundle without asking again. A right that is taken away bites at the next request.
 BUNDLE_LEASE_SECONDS = env.integer("BUNDLE_LEASE_SECONDS", 60, minimum=1)
 # Whether a bundle that is sent again to the holder of the same key, under a lease on record, leaves another receipt.
@@ -411,6 +425,7 @@ GOVERNED_RECORDS: dict[str, str] = {
 ROUTING_CLASSIFIERS: dict[str, str] = {}
 DRIFT_DETECTORS: dict[str, str] = {
     "stale": "governance.drift.stale.DETECTOR",
+    "source": "governance.drift.sources.detecting.DETECTOR",
     "owner-gone": "governance.drift.departed.DETECTOR",
     "references": "governance.drift.references.DETECTOR",
     "contract-references": "agents.drift.contracts.DETECTOR",

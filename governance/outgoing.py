@@ -1,31 +1,43 @@
-"""Posts to the outside over HTTP: allow-listed hosts, vetted addresses, no redirects; must not know what it posts.
+"""Talks to the outside over HTTP: allow-listed hosts, vetted addresses; must not know what it posts or reads.
 
 The name is resolved once, every address it has is vetted, and the connection goes to a vetted address itself: a name
-that answers otherwise the second time gains nothing.
+that answers otherwise the second time gains nothing. A post follows no redirect, a get vets each address anew.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import hmac
 import http.client
 import ipaddress
 import socket
 import ssl
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from time import monotonic
-from urllib.parse import urlsplit
+from urllib.parse import urljoin, urlsplit
 
 from context.errors import InvalidInput
 
 TIMEOUT_SECONDS = 10.0
 LONGEST_ANSWER = 4_096
 LONGEST_URL = 500
+MOST_REDIRECTS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
 
 
 class NotReachable(Exception):
     """The other side could not be reached or did not take it: worth another attempt."""
+
+
+class AnswerTooLong(Exception):
+    """The other side answered with more than was to be read: another attempt would end the same."""
+
+
+class AnswerTooSlow(NotReachable):
+    """The other side had not ended its answer when the time was up."""
 
 
 class AddressRefused(InvalidInput):
@@ -46,8 +58,13 @@ class Destination:
     address: str
 
 
-def check_url(url: str, *, allowed_hosts: Sequence[str], allow_private: bool) -> None:
-    """Refuse, without resolving it, a URL that would never be posted to. Hosts match whole, or below `.example.org`."""
+def check_url(
+    url: str, *, allowed_hosts: Sequence[str], allow_private: bool, setting: str = "WEBHOOK_ALLOWED_HOSTS"
+) -> None:
+    """Refuse, without resolving it, a URL that would never be asked. Hosts match whole, or below `.example.org`.
+
+    `setting` is where an administrator would allow the host, for the message.
+    """
     parts = urlsplit(url)
     try:
         port = parts.port
@@ -61,15 +78,17 @@ def check_url(url: str, *, allowed_hosts: Sequence[str], allow_private: bool) ->
         raise AddressRefused("The URL must be plain https.", field="url", fix="Write https://host/path.")
     if not any(host == each or (each.startswith(".") and host.endswith(each)) for each in allowed_hosts):
         raise AddressRefused(
-            f"{host[:100]} is not among the hosts that this installation posts to.",
+            f"{host[:100]} is not among the hosts that this installation talks to.",
             field="url",
-            fix="Ask an administrator to add it to WEBHOOK_ALLOWED_HOSTS.",
+            fix=f"Ask an administrator to add it to {setting}.",
         )
 
 
-def vet(url: str, *, allowed_hosts: Sequence[str], allow_private: bool) -> Destination:
+def vet(
+    url: str, *, allowed_hosts: Sequence[str], allow_private: bool, setting: str = "WEBHOOK_ALLOWED_HOSTS"
+) -> Destination:
     """Where the URL leads now. AddressRefused where not allowed, NotReachable where the name does not resolve."""
-    check_url(url, allowed_hosts=allowed_hosts, allow_private=allow_private)
+    check_url(url, allowed_hosts=allowed_hosts, allow_private=allow_private, setting=setting)
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".").lower()
     port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -162,16 +181,118 @@ def exchange(
     return Answer(status=answer.status, body=bytes(read[:most]))
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Allowed:
+    """Which hosts may be asked, whether their addresses may be private, and the setting that says so."""
+
+    hosts: Sequence[str]
+    private: bool
+    setting: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """What a URL answered: where it was found in the end, its status, its headers by lower-case name, its body."""
+
+    url: str
+    status: int
+    body: bytes
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def get(
+    url: str,
+    *,
+    allowed: Allowed,
+    headers: Mapping[str, str],
+    seconds: float,
+    longest: int,
+    redirects: int = MOST_REDIRECTS,
+    body: bytes | None = None,
+) -> Page:
+    """Read a URL (with `body`: ask it by a post, which is not redirected), at most `longest` bytes within `seconds`.
+
+    The time is for everything: redirects, a trickle of headers, a body that never ends. AddressRefused where it leads
+    to what is not allowed, AnswerTooLong, AnswerTooSlow, NotReachable for the rest.
+    """
+    ends_at = monotonic() + seconds
+    for _ in range(redirects + 1):
+        place = vet(url, allowed_hosts=allowed.hosts, allow_private=allowed.private, setting=allowed.setting)
+        page = _page(url, place, body, headers, ends_at, longest)
+        leads = page.headers.get("location", "")
+        if page.status not in _REDIRECTS or not leads or body is not None:
+            return page
+        url = urljoin(url, leads)
+    raise NotReachable(f"{url[:100]} was the last of more than {redirects} redirects.")
+
+
+def _page(
+    url: str, place: Destination, body: bytes | None, headers: Mapping[str, str], ends_at: float, longest: int
+) -> Page:
+    left = ends_at - monotonic()
+    if left <= 0:
+        raise AnswerTooSlow(f"{place.host} took too long.")
+    connection = _Connection(place, left)
+    with _ended_at(connection, left) as ended:
+        try:
+            connection.request("GET" if body is None else "POST", place.path, body=body, headers=dict(headers))
+            answer = connection.getresponse()
+            told = {name.lower(): value for name, value in answer.getheaders()}
+            if told.get("content-length", "").isdigit() and int(told["content-length"]) > longest:
+                raise AnswerTooLong(f"{place.host} announces {int(told['content-length']):,} bytes.")
+            read = bytearray()
+            while part := answer.read1(65_536):
+                read += part
+                if len(read) > longest:
+                    raise AnswerTooLong(f"{place.host} answered with more than {longest:,} bytes.")
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            if ended.is_set() or isinstance(error, TimeoutError):
+                raise AnswerTooSlow(f"{place.host} did not end its answer in time.") from error
+            raise NotReachable(f"{place.host}: {type(error).__name__}") from error
+        if ended.is_set():
+            raise AnswerTooSlow(f"{place.host} did not end its answer in time.")
+    return Page(url=url, status=answer.status, body=bytes(read), headers=told)
+
+
+@contextlib.contextmanager
+def _ended_at(connection: _Connection, seconds: float) -> Iterator[threading.Event]:
+    """Within, the connection ends when the time is up: a socket's own time-out begins anew with every byte."""
+    ended = threading.Event()
+
+    def end() -> None:
+        ended.set()
+        connection.abort()
+
+    watch = threading.Timer(seconds, end)
+    watch.daemon = True
+    watch.start()
+    try:
+        yield ended
+    finally:
+        watch.cancel()
+        connection.close()
+
+
 class _Connection(http.client.HTTPConnection):
     """Greets the host by its name, TLS included, but connects to the vetted address."""
 
     def __init__(self, destination: Destination, seconds: float) -> None:
         super().__init__(destination.host, destination.port, timeout=seconds)
         self.destination = destination
+        # Kept besides `sock`, which is given away to an answer that ends with its connection.
+        self._held: socket.socket | None = None
 
     def connect(self) -> None:
         plain = socket.create_connection((self.destination.address, self.destination.port), self.timeout)
+        self._held = self.sock = plain
         if self.destination.scheme == "https":
-            self.sock = ssl.create_default_context().wrap_socket(plain, server_hostname=self.destination.host)
-        else:
-            self.sock = plain
+            context = ssl.create_default_context()
+            wrapped = context.wrap_socket(plain, server_hostname=self.destination.host, do_handshake_on_connect=False)
+            self._held = self.sock = wrapped
+            wrapped.do_handshake()
+
+    def abort(self) -> None:
+        """End it from another thread: whoever reads or writes is told at once."""
+        if self._held is not None:
+            with contextlib.suppress(OSError):
+                self._held.shutdown(socket.SHUT_RDWR)

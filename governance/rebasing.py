@@ -42,7 +42,7 @@ class Merge:
 
 
 @dataclass(frozen=True, slots=True)
-class _Piece:
+class Piece:
     """A run of passages: settled text, or the three sides of a conflict."""
 
     text: list[str]
@@ -77,7 +77,7 @@ def merge(*, base: Payload, mine: Payload, theirs: Payload, onto_version: int) -
     taken: list[str] = []
     for name in FIELDS:
         if name == "body":
-            for piece in _merge_text(base["body"], mine["body"], theirs["body"]):
+            for piece in merge_text(base["body"], mine["body"], theirs["body"]):
                 if piece.conflict is not None:
                     conflicts.append(piece.conflict)
                 merged["body"] = merged.get("body", []) + piece.text
@@ -180,7 +180,7 @@ def _decided(plan: Merge, edit: Edit, choices: Mapping[str, Choice]) -> Payload:
         else:
             payload[conflict.place] = value
     passages: list[str] = []
-    for piece in _merge_text(base["body"], edit.payload["body"], theirs["body"]):
+    for piece in merge_text(base["body"], edit.payload["body"], theirs["body"]):
         if piece.conflict is None:
             passages += piece.text
             continue
@@ -216,11 +216,11 @@ def _passages(text: str) -> list[str]:
     return [passage for passage in re.split(r"\n{2,}", text.strip("\n")) if passage]
 
 
-def _merge_text(base: str, mine: str, theirs: str) -> list[_Piece]:
+def merge_text(base: str, mine: str, theirs: str) -> list[Piece]:
     """Three-way merge by passages (blank lines part them), after the diff3 algorithm (Khanna, Kunal, Pierce 2007)."""
     origin, ours, other = _passages(base), _passages(mine), _passages(theirs)
     mine_at, theirs_at = _matches(origin, ours), _matches(origin, other)
-    pieces: list[_Piece] = []
+    pieces: list[Piece] = []
     here = (0, 0, 0)
     count = 0
     stable = [index for index in range(len(origin)) if index in mine_at and index in theirs_at]
@@ -229,16 +229,16 @@ def _merge_text(base: str, mine: str, theirs: str) -> list[_Piece]:
         chunk = (origin[here[0] : upto[0]], ours[here[1] : upto[1]], other[here[2] : upto[2]])
         for was, left, right in _one_by_one(*chunk):
             if left == right or right == was:
-                pieces.append(_Piece(left))
+                pieces.append(Piece(left))
             elif left == was:
-                pieces.append(_Piece(right))
+                pieces.append(Piece(right))
             else:
                 count += 1
                 before, mine_text, theirs_text = ("\n\n".join(side) for side in (was, left, right))
                 conflict = PassageConflict(place=f"body.{count}", base=before, mine=mine_text, theirs=theirs_text)
-                pieces.append(_Piece(left, conflict))
+                pieces.append(Piece(left, conflict))
         if index is not None:
-            pieces.append(_Piece([origin[index]]))
+            pieces.append(Piece([origin[index]]))
             here = (upto[0] + 1, upto[1] + 1, upto[2] + 1)
     return pieces
 

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from governance.drift.scan import request_due_scan
 from governance.drift.shards import work_on_scans, worker_slot
+from governance.drift.sources.fetching import fetch_due_sources
 from governance.drift.weekly import tell_weekly
 
 # Short, so that what is published or delivered meanwhile does not wait long for the worker.
@@ -23,6 +24,12 @@ def work_on_drift() -> int:
             return 0
         request_due_scan(now=timezone.now())
         return work_on_scans(clock=timezone.now, at_most=AT_MOST)
+
+
+@shared_task(name="governance.drift.tasks.read_sources")
+def read_sources() -> int:
+    """Read the sources that are due; returns how many were read."""
+    return fetch_due_sources(clock=timezone.now, at_most=AT_MOST)
 
 
 @shared_task(name="governance.drift.tasks.tell_owners_weekly")

@@ -29,6 +29,7 @@ from governance.models.reminders import Reminder, ReminderStep
 from governance.models.reviews import Decision, Review
 from governance.models.saved_views import SavedView
 from governance.models.scans import Scan, ScanMark, ScanShard, ScanState, ShardState
+from governance.models.sources import SourceState, SourceUpload, WatchedSource
 
 __all__ = [
     "ITEM",
@@ -75,7 +76,10 @@ __all__ = [
     "ScanState",
     "Severity",
     "ShardState",
+    "SourceState",
+    "SourceUpload",
     "StreamContent",
     "StreamFormat",
     "StreamSignature",
+    "WatchedSource",
 ]
