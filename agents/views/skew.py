@@ -21,6 +21,13 @@ WORDS: Mapping[Standing, tuple[str, str, str]] = {
     "never": ("Nothing yet", "mute", "dot"),
 }
 
+SAID: Mapping[Standing, str] = {
+    "behind": "behind",
+    "lapsed": "whose lease has ended",
+    "current": "current",
+    "never": "that asked for nothing yet",
+}
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Row:
@@ -51,7 +58,7 @@ def skew(request: PageRequest) -> HttpResponse:
         "only": only,
         "rows": rows,
         "summary": summary,
-        "told": ", ".join(f"{count} {WORDS[each][0].lower()}" for each, count in summary.items() if count),
+        "told": ", ".join(f"{count} {SAID[each]}" for each, count in summary.items() if count),
         "first": min((each.behind_since for each in holdings if each.behind_since), default=None),
         "longest": max((row.seconds for row in rows), default=0.0),
     }
