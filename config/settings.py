@@ -467,4 +467,5 @@ ITEM_PANELS: dict[str, str] = {
     "actions": "governance.views.panels.item_actions",
     "changes": "governance.views.panels.pending_changes",
     "use": "agents.views.panels.item_use",
+    "source": "governance.views.sources.item_source",
 }

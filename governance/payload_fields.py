@@ -11,6 +11,7 @@ from context.access import Principal
 from context.errors import InvalidInput
 from context.models import RelationType, Sensitivity
 from context.moments import moment_of
+from governance.drift.sources.places import WATCHED, place_of
 from governance.references import References, UnknownReference, shown
 
 LONGEST_TITLE = 300
@@ -144,4 +145,8 @@ def source(value: Any) -> dict[str, str] | None:
         raise InvalidInput(
             "source is an object with kind, uri and fingerprint.", field="source", fix="Leave out other fields."
         )
-    return {name: text(value.get(name, ""), f"source.{name}", limit) for name, limit in SOURCE_FIELDS.items()}
+    named = {name: text(value.get(name, ""), f"source.{name}", limit) for name, limit in SOURCE_FIELDS.items()}
+    if named["kind"] in WATCHED:
+        # What is watched has to be found: a place that is none is said now, and not by a finding tomorrow.
+        place_of(named["kind"], named["uri"])
+    return named

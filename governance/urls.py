@@ -21,6 +21,7 @@ from governance.views import (
     rebase,
     saved_views,
     scans,
+    sources,
     steps,
     verify,
 )
@@ -51,6 +52,10 @@ urlpatterns = [
     path("items/<slug:domain>/<slug:slug>/edit/", edit.edit_item, name="edit-item"),
     path("items/<slug:domain>/<slug:slug>/retire/", edit.retire, name="retire-item"),
     path("items/<slug:domain>/<slug:slug>/versions/<int:number>/revert/", edit.revert, name="revert-item"),
+    path("items/<slug:domain>/<slug:slug>/source/", sources.source, name="source"),
+    path("items/<slug:domain>/<slug:slug>/source/check/", sources.check, name="check-source"),
+    path("items/<slug:domain>/<slug:slug>/source/interval/", sources.interval, name="source-interval"),
+    path("items/<slug:domain>/<slug:slug>/source/upload/", sources.upload, name="upload-source"),
     path("changes/", changes.changes, name="changes"),
     path("changes/<int:number>/", change.change, name="change"),
     path("changes/<int:number>/edits/<int:edit_id>/", change.edit, name="edit"),

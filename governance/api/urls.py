@@ -32,6 +32,7 @@ from governance.api.keeping import (
 from governance.api.mine import DelegationListView, EditingView, EndDelegationView, InboxView
 from governance.api.scans import ScanListView, ScanView
 from governance.api.screening import ChangeScreeningView
+from governance.api.sources import CheckSourceView, SourceIntervalView, SourceView, UploadSourceView
 from governance.api.steps import PublishView, ReopenView, RevertView, ReviewView, SubmitView, WithdrawView
 from governance.api.verification import VerifyItemsView
 
@@ -64,6 +65,10 @@ urlpatterns: list[URLPattern] = [
     path(f"{CHANGE}ratifications/", RatificationView.as_view()),
     path(f"{CHANGE}reviews/<int:review_id>/receipt/", ReceiptView.as_view()),
     path(f"context/items/{KEY}editing/", EditingView.as_view()),
+    path(f"context/items/{KEY}source/", SourceView.as_view()),
+    path(f"context/items/{KEY}source/check/", CheckSourceView.as_view()),
+    path(f"context/items/{KEY}source/interval/", SourceIntervalView.as_view()),
+    path(f"context/items/{KEY}source/upload/", UploadSourceView.as_view()),
     path("inbox/", InboxView.as_view()),
     path("delegations/", DelegationListView.as_view()),
     path("delegations/<int:delegation_id>/end/", EndDelegationView.as_view()),

@@ -16,6 +16,7 @@ from context.errors import DomainError
 from context.models import ContextItem, User
 from governance.changes import create_change, submit_change, withdraw_change
 from governance.comments import add_comment
+from governance.drift.sources.asking import upload_source
 from governance.edits import EditInput
 from governance.models import Change
 from governance.publishing import publish_change
@@ -97,6 +98,17 @@ class History:
         if keys:
             verify_items(actor=actor, keys=list(keys), now=now)
 
+    def upload(self, entry: Mapping[str, Any], now: datetime) -> None:
+        """A file that a text was written from: the text as it stands now, with what the file says otherwise."""
+        wanted = replaced(self.sample.texts[entry["key"]].latest, {"text": entry.get("text", ())}, name="sources.yaml")
+        upload_source(
+            actor=principal_for(_user(entry["by"])),
+            key=entry["key"],
+            name=entry["name"],
+            content=wanted["body"].encode(),
+            now=now,
+        )
+
     def edits_of(self, entry: Mapping[str, Any]) -> list[EditInput]:
         """What a published change did, as the texts tell it."""
         if entry.get("cross_references"):
@@ -164,7 +176,14 @@ def live_through(
     moved = moved_by(now)
     lay_down_organisation(sample, now=FOUNDED_AT + moved)
     history = History(sample=sample, moved=moved)
-    steps = [*_published(history), *_verified(history), *_unpublished(history), *_departures(sample), *also]
+    steps = [
+        *_published(history),
+        *_verified(history),
+        *_unpublished(history),
+        *_departures(sample),
+        *_uploaded(history),
+        *also,
+    ]
     for done, step in enumerate(sorted(steps, key=lambda each: each.at), start=1):
         try:
             step.run(step.at + moved)
@@ -234,6 +253,11 @@ def _proposing(history: History, entry: Mapping[str, Any], said: Mapping[str, An
         "schedule": lambda now: history.publish(entry, now, moment(said["for"]) + history.moved),
     }
     return what[said["do"]]
+
+
+def _uploaded(history: History) -> Iterable[Step]:
+    for entry in history.sample.uploads:
+        yield Step(name=f"upload {entry['name']}", at=moment(entry["at"]), run=partial(history.upload, entry))
 
 
 def _departures(sample: Sample) -> Iterable[Step]:

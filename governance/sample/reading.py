@@ -54,6 +54,7 @@ class Sample:
     verified: tuple[Mapping[str, Any], ...]
     unpublished: tuple[Mapping[str, Any], ...]
     agents: Mapping[str, Any] = field(default_factory=dict)
+    uploads: tuple[Mapping[str, Any], ...] = ()
 
 
 def read_sample(folder: Path) -> Sample:
@@ -68,6 +69,7 @@ def read_sample(folder: Path) -> Sample:
         verified=tuple(changes["verified"]),
         unpublished=tuple(changes["unpublished"]),
         agents=_yaml(folder / "agents.yaml"),
+        uploads=tuple(_yaml(folder / "sources.yaml")["uploads"]),
     )
     known = {change["slug"] for change in sample.published}
     for text in sample.texts.values():

@@ -24,6 +24,7 @@ from governance.comments import add_comment
 from governance.delegations import delegate
 from governance.drift.findings import Sighting, open_finding
 from governance.drift.scan import request_scan
+from governance.drift.sources.watching import note_sources
 from governance.models import Change, Edit, Review, Severity
 from governance.personal_tokens import issue_token
 from tests.agents.conftest import Presented, contract, give
@@ -67,7 +68,12 @@ def build() -> World:
     RoleGrant.objects.create(user=reader, role="reader", domain=cast.legal)
     makers = _makers(cast)
     texts = [(domain, level) for domain in (OWN, OTHER) for level in Sensitivity]
-    publish(makers, *(creation(key(*text), sensitivity=text[1].word, body=f"First of {key(*text)}.") for text in texts))
+    file = {"kind": "upload", "uri": "text.md"}
+    publish(
+        makers,
+        *(creation(key(*text), sensitivity=text[1].word, body=f"First of {key(*text)}.", source=file) for text in texts),
+    )
+    note_sources(now=now)
     publish(makers, *(revision(key(*text), body=f"Second of {key(*text)}.") for text in texts))
     changes, edits, comments = {}, {}, {}
     for text in texts:

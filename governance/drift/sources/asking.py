@@ -121,6 +121,11 @@ def may_tend(principal: Principal, item: ContextItem) -> bool:
     return may_author(principal, item.domain, item)
 
 
+def require_tending(*, actor: Principal, key: str, now: datetime) -> None:
+    """NotFound or NotPermitted, on record, where this person may not see to the source of that item."""
+    _permitted(actor, key, "repeat", now)
+
+
 def _permitted(actor: Principal, key: str, verb: str, now: datetime) -> ContextItem:
     item = _visible(actor, key)
     with denials_recorded(actor=actor, action=f"governance.source.{verb}", subject=lambda: _subject(item), now=now):
