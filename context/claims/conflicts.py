@@ -24,6 +24,7 @@ _WIDE = frozenset(
         received disclosed provided furnished obtained supplied"""
     )
 )
+_LEAVE = frozenset(key_of(stem_of(word)) for word in words("consent approval permission authorisation leave allow"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +95,8 @@ def _rules(one: Claim, other: Claim, shared_scope: frozenset[str]) -> Clash | No
         return None
     if one.acts.isdisjoint(other.acts) or one.excepted or one.leave or other.excepted:
         return None
-    if not _same_things(one, other):
-        return None
+    if not _same_things(one, other) or (other.leave and one.words & _LEAVE):
+        return None  # not without consent, and with consent, say the same
     if not _same_role(one, other) or not _reaches(one, other, shared_scope):
         return None
     if one.conditions - other.words - shared_scope or other.conditions - one.words - shared_scope:

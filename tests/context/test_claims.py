@@ -78,6 +78,12 @@ COMPATIBLE = [
         "Premium must reach our account within 30 days of the endorsement of a changed cover note.",
     ),
     ("Staff may accept gifts from charities.", "Staff must not accept gifts."),
+    ("Staff may accept gifts.", "Staff must not accept gifts from suppliers."),
+    ("Staff may share plans in emergencies.", "Staff must not share plans other than in emergencies."),
+    (
+        "Staff may work abroad with the approval of their manager.",
+        "Staff must not work abroad without the prior approval of their manager.",
+    ),
     ("The first reminder is sent by letter.", "The second reminder is sent by letter."),
     ("The new office opens at 9.", "The old office opens at 9."),
     ("The discount is 10 % for members.", "The discount is 15 % for non-members."),
