@@ -15,5 +15,16 @@ def vectors_in_force(*, at: datetime) -> PassageVectors:
 
 
 def near_in_force(*, at: datetime, least: float) -> NearPairs:
-    """All pairs of rows of `vectors_in_force` that are so near; sought once for all detectors that ask for the same."""
-    return once(("near in force", least), lambda: near_pairs(vectors_in_force(at=at).vectors, least=least))
+    """All pairs of rows of `vectors_in_force` that are so near; what a detector before found is not sought anew."""
+    held = once("near in force", dict[float, NearPairs])
+    wider = max((each for each, found in held.items() if each <= least and not found.cut), default=None)
+    if wider is None:
+        held[least] = near_pairs(vectors_in_force(at=at).vectors, least=least)
+        return held[least]
+    return at_least(held[wider], least)
+
+
+def at_least(found: NearPairs, least: float) -> NearPairs:
+    """Those of the pairs that are so near."""
+    near = found.cosine >= least
+    return NearPairs(first=found.first[near], second=found.second[near], cosine=found.cosine[near], cut=found.cut)
