@@ -15,6 +15,9 @@ from context.access import principal_for
 from context.bundles import ContextUnavailable
 from context.models import ContextItem, ContextVersion, User
 from governance.changes import EditInput, create_change, submit_change
+from governance.drift import contradictions, duplicates, terms
+from governance.drift.detectors import Detector, Looking, Subjects
+from governance.drift.drafts import FindingDraft
 from governance.models import Change, ChangeState
 from governance.publishing import publish_change
 from governance.reviews import review_change
@@ -210,3 +213,30 @@ def test_access__outsider_sees_neither_what_is_above_them_nor_what_is_for_others
 def test_access__administrator_has_no_more_than_their_clearance(loaded: Path, credentials: dict[str, Any]) -> None:
     seen = ContextItem.objects.visible_to(principal_for(person(credentials, "admin")))
     assert not seen.filter(key__in=["hr/pay-bands-2026", "finance-regulatory/solvency-cover-appetite"]).exists()
+
+
+def found_by(detector: Detector) -> list[FindingDraft]:
+    looking = Looking(full=True, defaults=detector.defaults)
+    return list(detector.detect(Subjects(everything=True), now=timezone.now(), context=looking))
+
+
+def test_contradiction__the_planted_one_alone_is_found_and_the_older_text_is_to_follow(loaded: Path) -> None:
+    [draft] = found_by(contradictions.DETECTOR)
+    assert draft.cause["items"] == ["finance/broker-settlement-policy", "sales/broker-terms-of-business"]
+    shown = [passage["text"][slice(*passage["marks"][0])] for passage in draft.evidence["passages"]]
+    assert shown == ["45 days", "30 days"]
+    assert draft.proposal is not None
+    assert draft.proposal.key == "sales/broker-terms-of-business"
+    [(old, new)] = draft.proposal.replacements
+    assert new == old.replace("30 days", "45 days")
+
+
+def test_terminology__the_old_name_is_found_where_it_is_used_and_not_where_it_is_told_of(loaded: Path) -> None:
+    wrong = [draft for draft in found_by(terms.DETECTOR) if draft.cause.get("what") == "wrong name"]
+    assert [draft.cause["item"] for draft in wrong] == ["sales/qualification-warehouse-risks"]
+    [use, *_] = wrong[0].evidence["passages"]
+    assert use["text"][slice(*use["marks"][0])] == "StoreSafe"
+
+
+def test_duplicates__there_are_none(loaded: Path) -> None:
+    assert found_by(duplicates.DETECTOR) == []
