@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from agents.endpoints import ModelTerms, note_health, promote, register_version
@@ -31,7 +32,14 @@ def routing(sample: Sample) -> list[Step]:
     return [
         # A moment after the agents that the rules lead to.
         Step(name="publish routes", at=begun + timedelta(minutes=5), run=lambda now: _publish(sample, now)),
-        Step(name="route tasks", at=begun + UNTIL_TASKS, run=lambda now: _route(sample, now)),
+        *(
+            Step(
+                name=f"route task {number + 1}",
+                at=begun + UNTIL_TASKS + timedelta(minutes=MINUTES_APART * number),
+                run=partial(_route, sample, said),
+            )
+            for number, said in enumerate(sample.agents["tasks"])
+        ),
     ]
 
 
@@ -76,22 +84,22 @@ def _publish(sample: Sample, now: datetime) -> None:
         )
         for each in sample.agents["rule_sets"]
     ]
+    # Each step a little after the one before: nothing comes before its cause.
+    submitted, reviewed, published = (now + timedelta(seconds=seconds) for seconds in (20, 40, 60))
     change = create_change(actor=author, title=said["title"], reason=said["reason"], edits=edits, now=now)
-    digest = submit_change(actor=author, change_id=change.pk, now=now).digest
+    digest = submit_change(actor=author, change_id=change.pk, now=submitted).digest
     review_change(
-        actor=reviewer, change_id=change.pk, decision="approve", digest=digest, comment=said["comment"], now=now
+        actor=reviewer, change_id=change.pk, decision="approve", digest=digest, comment=said["comment"], now=reviewed
     )
-    publish_change(actor=author, change_id=change.pk, now=now)
+    publish_change(actor=author, change_id=change.pk, now=published)
 
 
-def _route(sample: Sample, now: datetime) -> None:
-    for number, said in enumerate(sample.agents["tasks"]):
-        at = now + timedelta(minutes=MINUTES_APART * number)
-        person = _person(said["by"])
-        principal = principal_for(person)
-        question = Question(task=said["task"], text=said["text"], rule_set=sample.agents["rule_sets"][0]["slug"])
-        answer = ask(principal=principal, name=person.username, question=question, now=at)
-        record_decision(principal=principal, answer=answer, now=at)
+def _route(sample: Sample, said: Mapping[str, Any], now: datetime) -> None:
+    person = _person(said["by"])
+    principal = principal_for(person)
+    question = Question(task=said["task"], text=said["text"], rule_set=sample.agents["rule_sets"][0]["slug"])
+    answer = ask(principal=principal, name=person.username, question=question, now=now)
+    record_decision(principal=principal, answer=answer, now=now)
 
 
 def _person(username: str) -> User:
