@@ -16,7 +16,7 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from agents import deliveries
-from agents.deliveries import deliver
+from agents.deliveries import deliver, stands
 from agents.keys import revoke_key
 from agents.models import Agent, Receipt, UnsanctionedUse
 from agents.programs import settle_use
@@ -112,8 +112,11 @@ def test_repetition__after_a_change__is_judged_anew_at_once(
     more = {"HTTP_IF_NONE_MATCH": first.headers["ETag"]} if holding else {}
     assert site.post(comparer, **more).status == (304 if holding else 200)
     assert site.asked == 1
+    (remembered,) = site.application._memory._kept.values()
+    assert stands(remembered.known.conditions) is not None
     change(cast, comparer)
     commit()
+    assert stands(remembered.known.conditions) is None
     told = site.post(comparer, **more)
     assert (told.status, site.asked) == (status, 2)
     if status == 200:
