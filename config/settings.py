@@ -268,6 +268,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": schedule(5),
         "options": {"expires": 5},
     },
+    "keep the figures of readiness": {
+        "task": "governance.tasks.keep_readiness",
+        "schedule": schedule(3_600),
+        "options": {"expires": 3_600},
+    },
     "prune notifications": {
         "task": "governance.tasks.prune_notifications",
         "schedule": schedule(86_400),
@@ -449,6 +454,11 @@ IMPACT_SOURCES: dict[str, str] = {
     "contracts": "agents.use.impact_of_change",
     "routing": "agents.routing.impact.impact_of_change",
     "bundles": "agents.held_bundles.impact_of_change",
+}
+# What upper floors know of the readiness of context: figures by domain (context/readiness.py).
+READINESS_SOURCES: dict[str, str] = {
+    "governance": "governance.readiness.measuring.figures",
+    "agents": "agents.readiness.figures",
 }
 # How often each item is used: one factor of its verification debt.
 USE_SOURCES: dict[str, str] = {"bundles": "agents.usage.deliveries"}

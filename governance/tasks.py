@@ -9,6 +9,7 @@ from governance.delivering import deliver_due
 from governance.people import look_for_departed_owners as look_for_departed
 from governance.pruning import prune_notifications as prune
 from governance.publishing import publish_due_changes as publish_due
+from governance.readiness.snapshots import take_snapshot
 from governance.reminders import remind
 
 
@@ -40,3 +41,9 @@ def remind_of_deadlines() -> int:
 def look_for_departed_owners() -> int:
     """Open findings on what people who left still own; returns how many stand."""
     return len(look_for_departed(now=timezone.now()))
+
+
+@shared_task(name="governance.tasks.keep_readiness")
+def keep_readiness() -> int:
+    """Keep today's figures of readiness, once; returns how many rows."""
+    return take_snapshot(now=timezone.now())

@@ -7,7 +7,7 @@ from django.urls import URLPattern, path
 from context.api.items import ItemListView, ItemView
 from context.api.search import SearchView
 from context.api.versions import ComparisonView, VersionListView, VersionView
-from context.api.vocabulary import DomainListView, InventoryView, KindListView
+from context.api.vocabulary import DomainListView, KindListView
 
 # An address that cannot be a key falls through to the one answer for what is not there.
 KEY = "items/<slug:domain>/<slug:slug>/"
@@ -21,5 +21,4 @@ urlpatterns: list[URLPattern] = [
     path("search/", SearchView.as_view()),
     path("kinds/", KindListView.as_view()),
     path("domains/", DomainListView.as_view()),
-    path("inventory/", InventoryView.as_view()),
 ]

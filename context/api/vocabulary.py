@@ -1,4 +1,4 @@
-"""Kinds, domains and the inventory over HTTP; must hold no rule."""
+"""Kinds and domains over HTTP; must hold no rule."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ from rest_framework.request import Request
 from config.api.described import answers
 from config.api.rendering import rendered
 from config.api.views import ApiView, json_response
-from context.inventory import read_inventory
 from context.reading import domains_of, kinds
-from context.serializers.vocabulary import DomainListSerializer, InventorySerializer, KindListSerializer
+from context.serializers.vocabulary import DomainListSerializer, KindListSerializer
 
 
 class KindListView(ApiView):
@@ -32,12 +31,3 @@ class DomainListView(ApiView):
     @extend_schema(operation_id="list_domains", summary="List domains", responses=answers(DomainListSerializer))
     def get(self, request: Request) -> HttpResponse:
         return json_response(rendered(DomainListSerializer({"results": domains_of(principal=self.principal)})))
-
-
-class InventoryView(ApiView):
-    """Per domain: what there is, how much of it is verified, overdue or without owner, and whether it is ready."""
-
-    @extend_schema(operation_id="read_inventory", summary="Read the inventory", responses=answers(InventorySerializer))
-    def get(self, request: Request) -> HttpResponse:
-        found = read_inventory(principal=self.principal, now=self.now)
-        return json_response(rendered(InventorySerializer({"results": found})))

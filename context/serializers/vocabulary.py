@@ -56,7 +56,3 @@ class DomainReadinessSerializer(serializers.Serializer[Any]):
         allow_null=True, help_text="Since the version in force was published; null where nothing is in force."
     )
     state = serializers.CharField(source="word", help_text="ready, partly ready, not ready or empty.")
-
-
-class InventorySerializer(serializers.Serializer[Any]):
-    results = DomainReadinessSerializer(many=True)

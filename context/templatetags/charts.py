@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 
 from django import template
 from django.utils.html import format_html, format_html_join
@@ -11,6 +12,7 @@ from django.utils.safestring import SafeString
 register = template.Library()
 HEIGHT = 48
 STEP = 10
+LINE_WIDTH = 240
 
 
 @register.simple_tag
@@ -37,6 +39,45 @@ def bars(counts: Sequence[int], label: str) -> SafeString:
         width,
         drawn,
     )
+
+
+@register.simple_tag
+def line(days: Sequence[date], values: Sequence[float], label: str, unit: str = "") -> SafeString:
+    """A line through the values of those days, to scale in time. `label` becomes the text alternative, with the first
+    and the last value in words. One value is a point.
+    """
+    if not values:
+        return format_html("")
+    least, most = min(values), max(values)
+    reach = max((days[-1] - days[0]).days, 1)
+    span = most - least or 1.0
+    points = [
+        (
+            round(LINE_WIDTH * (day - days[0]).days / reach, 1) if len(days) > 1 else LINE_WIDTH / 2,
+            round(2 + (HEIGHT - 4) * (1 - (value - least) / span), 1) if most != least else HEIGHT / 2,
+        )
+        for day, value in zip(days, values, strict=True)
+    ]
+    said = f"{label}: {_number(values[-1])}{unit} on {days[-1]:%d %B %Y}"
+    if len(values) > 1:
+        said += f", {_number(values[0])}{unit} on {days[0]:%d %B %Y}, from {_number(least)} to {_number(most)}"
+    return format_html(
+        '<svg class="line-chart" viewBox="-4 0 {} {}" role="img" aria-label="{}" preserveAspectRatio="none">'
+        '<path class="bars-base" d="M-4 {}.5h{}"/><polyline points="{}"/>'
+        '<circle cx="{}" cy="{}" r="2.5"><title>{}</title></circle></svg>',
+        LINE_WIDTH + 8,
+        HEIGHT + 1,
+        f"{said}.",
+        HEIGHT,
+        LINE_WIDTH + 8,
+        " ".join(f"{across},{down}" for across, down in points),
+        *points[-1],
+        f"{_number(values[-1])}{unit}",
+    )
+
+
+def _number(value: float) -> str:
+    return f"{value:,.1f}".removesuffix(".0")
 
 
 def _height(count: int, most: int) -> int:

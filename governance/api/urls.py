@@ -30,6 +30,7 @@ from governance.api.keeping import (
     StreamView,
 )
 from governance.api.mine import DelegationListView, EditingView, EndDelegationView, InboxView
+from governance.api.readiness import InventoryView
 from governance.api.scans import ScanListView, ScanView
 from governance.api.screening import ChangeScreeningView
 from governance.api.sources import CheckSourceView, SourceIntervalView, SourceView, UploadSourceView
@@ -42,6 +43,7 @@ KEY = "<slug:domain>/<slug:slug>/"
 
 urlpatterns: list[URLPattern] = [
     path("context/items/verify/", VerifyItemsView.as_view()),
+    path("context/inventory/", InventoryView.as_view()),
     path("changes/", ChangeListView.as_view()),
     path(f"{CHANGE}", ChangeDetailView.as_view()),
     path(f"{CHANGE}diff/", ChangeDiffView.as_view()),

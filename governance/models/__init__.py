@@ -25,6 +25,7 @@ from governance.models.notifications import (
 )
 from governance.models.policies import ApprovalPolicy, ApprovalStage, ApproverRule
 from governance.models.ratifications import Ratification, RatificationVerdict
+from governance.models.readiness import ReadinessSnapshot
 from governance.models.reminders import Reminder, ReminderStep
 from governance.models.reviews import Decision, Review
 from governance.models.saved_views import SavedView
@@ -63,6 +64,7 @@ __all__ = [
     "Presence",
     "Ratification",
     "RatificationVerdict",
+    "ReadinessSnapshot",
     "Reminder",
     "ReminderStep",
     "RetentionRule",

@@ -17,6 +17,7 @@ APPEND_ONLY = (
     "governance_reminder",
     "governance_judgement",
     "governance_checkpoint",
+    "governance_readinesssnapshot",
     "governance_auditredaction",
     "agents_receipt",
     "agents_receiptseal",
