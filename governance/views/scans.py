@@ -146,10 +146,10 @@ def _options(known: Detector, posted: Any) -> dict[str, OptionValue]:
     """The options that differ from the detector's own, each of the type that it takes; refused further down if not."""
     found: dict[str, OptionValue] = {}
     for option in known.options:
-        text = posted.get(f"option-{option.name}", "").strip()
+        text = posted.get(f"option-{option.name}", str(option.default)).strip()
         value: OptionValue = text
         if isinstance(option.default, bool):
-            value = text == "1"
+            value = text in ("1", "True")
         elif isinstance(option.default, int | float):
             try:
                 number = float(text)
