@@ -47,7 +47,7 @@ def line(days: Sequence[date], values: Sequence[float], label: str, unit: str = 
     and the last value in words. One value is a point.
     """
     if not values:
-        return format_html("")
+        return SafeString()
     least, most = min(values), max(values)
     reach = max((days[-1] - days[0]).days, 1)
     span = most - least or 1.0
