@@ -31,8 +31,8 @@ from agents.runs.serializers import (
     LeaseInput,
     PauseInput,
     ResumeInput,
-    ReviewInput,
     RunPageSerializer,
+    RunReviewInput,
     RunSerializer,
     StartInput,
     StepInput,
@@ -358,12 +358,12 @@ class ReviewView(RunView):
         summary="Review a run",
         description="`digest` is the run's `output_digest` as it was read. With `edit`, `output` stands instead; with "
         "`reassign`, `agent` and `contract` say who takes the run.",
-        request=ReviewInput,
+        request=RunReviewInput,
         responses=answers(RunSerializer),
     )
     def post(self, request: Request, run_id: str) -> HttpResponse:
         def effect() -> UUID:
-            taken = take(ReviewInput, self.body)
+            taken = take(RunReviewInput, self.body)
             known = run_id_of(run_id)
             person = cast(User, self.request.user)
             review_run(actor=person, run_id=known, said=RunDecision(**taken), now=self.now)

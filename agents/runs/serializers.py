@@ -84,7 +84,7 @@ class ResumeInput(Input):
     choice = serializers.ChoiceField(CHOICES, required=False, default="", allow_blank=True)
 
 
-class ReviewInput(Input):
+class RunReviewInput(Input):
     decision = serializers.ChoiceField(RunReviewDecision.values)
     comment = Text(max_length=2_000, required=False, default="", allow_blank=True)
     digest = Text(max_length=64, required=False, default="", allow_blank=True)

@@ -97,7 +97,20 @@ def add_problems(result: dict[str, Any], **_: Any) -> dict[str, Any]:
         responses = operation.setdefault("responses", {})
         for status in _statuses(path, method, operation):
             responses.setdefault(status, answer)
+    _any_value_may_be_null(result)
     return result
+
+
+def _any_value_may_be_null(part: Any) -> None:
+    """A field of any JSON is described as `oneOf: [{}, null]`, which null itself does not fit: it fits both."""
+    if isinstance(part, dict):
+        if part.get("oneOf") == [{}, {"type": "null"}]:
+            del part["oneOf"]
+        for value in part.values():
+            _any_value_may_be_null(value)
+    elif isinstance(part, list):
+        for value in part:
+            _any_value_may_be_null(value)
 
 
 def _operations(paths: Mapping[str, Any]) -> Iterator[tuple[str, str, dict[str, Any]]]:

@@ -20,3 +20,11 @@ def _walk(entries: list[Any], prefix: str) -> Iterator[tuple[str, str, Any]]:
             yield from _walk(entry.url_patterns, pattern)
         else:
             yield pattern, entry.name or "", entry.callback
+
+
+def methods_of(view: Any) -> set[str]:
+    """The methods that a view of the API takes; GET for a plain view."""
+    made_by = getattr(view, "cls", getattr(view, "view_class", None))
+    if made_by is None:
+        return {"GET"}
+    return {name.upper() for name in ("get", "post", "put", "patch", "delete") if hasattr(made_by, name)}

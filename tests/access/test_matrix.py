@@ -18,7 +18,7 @@ from django.urls import resolve, reverse
 from context.admin import ReadOnlyAdmin
 from context.models import Sensitivity
 from governance.models import AuditEvent
-from tests.access.routes import patterns
+from tests.access.routes import methods_of, patterns
 from tests.access.table import (
     DONE,
     GONE,
@@ -200,6 +200,18 @@ def test_url_map__every_route__has_a_row() -> None:
                 f"The route {pattern} has no row in tests/access/table.py: say there what each persona gets."
             )
     assert declared <= set(known), f"Rows without a route: {sorted(declared - set(known))}"
+
+
+def test_url_map__every_method_of_the_api__has_a_row() -> None:
+    declared: dict[str, set[str]] = {}
+    for row in ROWS:
+        declared.setdefault(row.pattern, set()).add(row.method)
+    missing = {
+        pattern: sorted(methods_of(view) - declared.get(pattern, set()))
+        for pattern, _, view in patterns()
+        if pattern.startswith("api/") and methods_of(view) - declared.get(pattern, set())
+    }
+    assert missing == {}
 
 
 def test_admin__governed_records__are_those_that_are_read_only() -> None:

@@ -12,7 +12,7 @@ from django.test import Client
 from django.utils import timezone
 
 from agents.endpoints import ModelTerms, register_version
-from agents.models import Receipt, UnsanctionedUse
+from agents.models import Receipt, Scope, UnsanctionedUse
 from agents.programs import admit_program
 from agents.routing.asking import Question, ask
 from agents.routing.decisions import record_decision
@@ -71,7 +71,10 @@ def build() -> World:
     file = {"kind": "upload", "uri": "text.md"}
     publish(
         makers,
-        *(creation(key(*text), sensitivity=text[1].word, body=f"First of {key(*text)}.", source=file) for text in texts),
+        *(
+            creation(key(*text), sensitivity=text[1].word, body=f"First of {key(*text)}.", source=file)
+            for text in texts
+        ),
     )
     note_sources(now=now)
     publish(makers, *(revision(key(*text), body=f"Second of {key(*text)}.") for text in texts))
@@ -84,7 +87,7 @@ def build() -> World:
         comments[change.pk] = said.pk
     draft = propose(cast, creation("legal/draft"))
     terms = contract(cast, [{"key": key(OWN, Sensitivity.PUBLIC)}])
-    given = give(cast, terms, scopes=("bundles:read", "context:read", "search:read", "runs:write", "memory:write", "feedback:write"))
+    given = give(cast, terms, scopes=Scope.values)
     bundle = given.bundle()
     run = open_run(
         actor=principal_for(cast.owner),

@@ -28,7 +28,7 @@ from tests.cast import Cast, creation, publish
 
 # Everything that may answer an agent with success: its bundles and contracts, reading context, and what is open to all.
 FOR_AGENTS = re.compile(
-    r"/api/v1/(bundles|contracts|context|schema|docs)/|/healthz|/readyz|/metrics|/sign-in|/admin/login/|/static/"
+    r"/api/v1/(bundles|contracts|context|schema|docs|routing|runs|memory|signing-keys|receipts)/|/healthz|/readyz|/metrics|/sign-in|/admin/login/|/static/"
 )
 
 
