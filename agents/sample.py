@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -74,6 +74,7 @@ def _register(sample: Sample, now: datetime) -> None:
     stated = {said["slug"]: said for said in sample.agents["contracts"]}
     for said in sample.agents["contract_changes"]:
         _agree(said, [stated[slug] for slug in said["contracts"]], now)
+        now += timedelta(seconds=80)
     register_endpoints(sample, admin, now)
     with rights_begin(now):
         _register_agents(sample, admin, now)
@@ -104,12 +105,14 @@ def _agree(said: Mapping[str, Any], contracts: Sequence[Mapping[str, Any]], now:
         edit_of_contract(slug=each["slug"], payload={name: value for name, value in each.items() if name != "slug"})
         for each in contracts
     ]
+    # Each step a little after the one before: nothing comes before its cause.
+    submitted, reviewed, published = (now + timedelta(seconds=seconds) for seconds in (20, 40, 60))
     change = create_change(actor=author, title=said["title"], reason=said["reason"], edits=edits, now=now)
-    digest = submit_change(actor=author, change_id=change.pk, now=now).digest
+    digest = submit_change(actor=author, change_id=change.pk, now=submitted).digest
     review_change(
-        actor=reviewer, change_id=change.pk, decision="approve", digest=digest, comment=said["comment"], now=now
+        actor=reviewer, change_id=change.pk, decision="approve", digest=digest, comment=said["comment"], now=reviewed
     )
-    publish_change(actor=author, change_id=change.pk, now=now)
+    publish_change(actor=author, change_id=change.pk, now=published)
 
 
 def _administrator(sample: Sample) -> User:
