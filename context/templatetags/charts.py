@@ -62,7 +62,7 @@ def line(days: Sequence[date], values: Sequence[float], label: str, unit: str = 
     if len(values) > 1:
         said += f", {_number(values[0])}{unit} on {days[0]:%d %B %Y}, from {_number(least)} to {_number(most)}"
     return format_html(
-        '<svg class="line-chart" viewBox="-4 0 {} {}" role="img" aria-label="{}" preserveAspectRatio="none">'
+        '<svg class="line-chart" viewBox="-4 0 {} {}" role="img" aria-label="{}">'
         '<path class="bars-base" d="M-4 {}.5h{}"/><polyline points="{}"/>'
         '<circle cx="{}" cy="{}" r="2.5"><title>{}</title></circle></svg>',
         LINE_WIDTH + 8,

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from context.access import Principal
+from context.models import Domain
 from context.readiness import FiguresByDomain
 from governance.models import ApprovalPolicy, Change, ChangeState, Edit, Finding
 
@@ -15,7 +16,7 @@ LATELY = timedelta(days=90)
 
 
 def figures(*, principal: Principal, now: datetime) -> FiguresByDomain:
-    """Four queries."""
+    """Five queries."""
     open_ = Finding.objects.visible_to(principal).awaiting(now)
     found = open_.filter(detector__in=[CONTRADICTION, INVENTORY]).values_list("detector", "domain_id")
     counted: Counter[tuple[str, int | None]] = Counter(found)
@@ -23,18 +24,16 @@ def figures(*, principal: Principal, now: datetime) -> FiguresByDomain:
         ApprovalPolicy.objects.exclude(domain=None).values_list("domain_id", flat=True)
     )
     days = _days_to_approve(principal, now)
-    places = {place for _, place in counted} | set(policies) | set(days)
-    made: dict[int | None, dict[str, float | None]] = defaultdict(
-        lambda: {"contradictions": 0, "slots": 0, "own_policies": 0, "approval_days": None}
-    )
-    for place in places - {None}:
-        made[place] = {
+    made: dict[int | None, dict[str, float | None]] = {
+        place: {
             "contradictions": counted[CONTRADICTION, place],
             "slots": counted[INVENTORY, place],
             "own_policies": policies[place],
             "approval_days": round(median(days[place]), 1) if place in days else None,
         }
-    every = [taken for place, several in days.items() if place is None for taken in several]
+        for place in Domain.objects.values_list("pk", flat=True)
+    }
+    every = days[None]
     made[None] = {
         "contradictions": sum(count for (name, _), count in counted.items() if name == CONTRADICTION),
         "slots": sum(count for (name, _), count in counted.items() if name == INVENTORY),

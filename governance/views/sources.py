@@ -84,6 +84,8 @@ def interval(request: PageRequest, domain: str, slug: str) -> HttpResponse:
 @page
 def upload(request: PageRequest, domain: str, slug: str) -> HttpResponse:
     """Take a file as what the source says now."""
+    # Before the file is looked at: what is said of a missing one would tell that there is such a text.
+    visible_item(request, f"{domain}/{slug}", timezone.now())
     file = request.FILES.get("file")
 
     def step(key: str, now: datetime) -> object:
