@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, ClassVar, cast
+from typing import ClassVar, cast
 from uuid import UUID
 
 from django.http import HttpResponse
@@ -12,7 +12,6 @@ from rest_framework.request import Request
 
 from agents.authentication import AuthenticatedAgent
 from agents.models import Run, RunState, Scope
-from agents.routing.asking import Question
 from agents.runs.contexts import give_bundle
 from agents.runs.finishing import cancel_run, complete_run, fail_run, hand_off
 from agents.runs.leases import claim_run, heartbeat
@@ -38,7 +37,7 @@ from agents.runs.serializers import (
     StepInput,
     StepSerializer,
 )
-from agents.runs.starting import UNTYPED, RunOrder, start_run
+from agents.runs.starting import start_as_asked
 from agents.runs.steps import StepReport, report_step
 from agents.serializers import BundleSerializer, RefusalSerializer
 from config.api.described import CURSOR, IF_NONE_MATCH, LIMIT, answers, word
@@ -47,8 +46,8 @@ from config.api.pages import read_page
 from config.api.permissions import Caller
 from config.api.views import ApiView, json_response
 from context.digests import iso
-from context.errors import InvalidInput, NotFound
-from context.models import Domain, User
+from context.errors import NotFound
+from context.models import User
 
 
 class RunView(ApiView):
@@ -127,33 +126,12 @@ class RunsView(RunView):
         responses=answers(RunSerializer, status=201),
     )
     def post(self, request: Request) -> HttpResponse:
-        return self.answer_run(lambda: self._start(take(StartInput, self.body)), status=201)
+        def effect() -> UUID:
+            name = self.agent.slug if self.principal.kind == "agent" else self.request.user.get_username()
+            asked = take(StartInput, self.body)
+            return start_as_asked(actor=self.principal, name=name, asked=asked, now=self.now).pk
 
-    def _start(self, taken: dict[str, Any]) -> UUID:
-        task, text = taken["task"], taken["text"]
-        if task is None:
-            task = {"text": text}
-        domain = None
-        if taken["domain"] is not None:
-            domain = Domain.objects.filter(slug=taken["domain"]).first()
-            if domain is None:
-                raise InvalidInput("There is no such domain.", field="domain", fix="Name a domain by its slug.")
-        run = start_run(
-            actor=self.principal,
-            name=self.agent.slug if self.principal.kind == "agent" else self.request.user.get_username(),
-            question=Question(task=task, text=text, task_type=taken["task_type"], rule_set=taken["rule_set"]),
-            order=RunOrder(
-                task_type=taken["task_type"] or UNTYPED,
-                task=task,
-                domain=domain,
-                token_budget=taken["token_budget"],
-                cost_budget=taken["cost_budget"],
-                most_attempts=taken["most_attempts"],
-                due_at=taken["due_at"],
-            ),
-            now=self.now,
-        )
-        return run.pk
+        return self.answer_run(effect, status=201)
 
 
 class OneRunView(RunView):

@@ -72,6 +72,31 @@ def start_run(*, actor: Principal, name: str, question: Question, order: RunOrde
     return run
 
 
+def start_as_asked(*, actor: Principal, name: str, asked: Mapping[str, Any], now: datetime) -> Run:
+    """`start_run` with what a caller sent, checked by StartInput: a task in JSON or in words, a domain by its slug."""
+    task = asked["task"] if asked["task"] is not None else {"text": asked["text"]}
+    domain = None
+    if asked["domain"] is not None:
+        domain = Domain.objects.filter(slug=asked["domain"]).first()
+        if domain is None:
+            raise InvalidInput("There is no such domain.", field="domain", fix="Name a domain by its slug.")
+    return start_run(
+        actor=actor,
+        name=name,
+        question=Question(task=task, text=asked["text"], task_type=asked["task_type"], rule_set=asked["rule_set"]),
+        order=RunOrder(
+            task_type=asked["task_type"] or UNTYPED,
+            task=task,
+            domain=domain,
+            token_budget=asked["token_budget"],
+            cost_budget=asked["cost_budget"],
+            most_attempts=asked["most_attempts"],
+            due_at=asked["due_at"],
+        ),
+        now=now,
+    )
+
+
 def open_run(*, actor: Principal, order: RunOrder, assignment: Assignment, now: datetime) -> Run:
     """Record a run whose agent is known beforehand (a step of a flow). From its commit on it is never lost."""
     check_order(order, now=now)

@@ -1,4 +1,4 @@
-"""What Django itself refuses, said as a problem under /api/ and as a page elsewhere; must not be reached on success."""
+"""What Django itself refuses, said as a problem to programs and as a page to people; must not be reached on success."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from config.api import errors
 from config.api.problems import NOTHING_HERE, as_domain_error, problem_response
 from context.errors import NotFound, NotPermitted
 
-PREFIX = "/api/"
+PREFIXES = ("/api/", "/mcp")
 
 
 def _is_api(request: HttpRequest) -> bool:
-    return request.path_info.startswith(PREFIX)
+    return request.path_info.startswith(PREFIXES)
 
 
 @csrf_exempt

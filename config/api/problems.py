@@ -31,25 +31,37 @@ logger = logging.getLogger(__name__)
 
 def problem_response(error: DomainError, request: HttpRequest | Request) -> HttpResponse:
     """The problem document of `error`: type, title, status, detail, instance, request_id and what else it names."""
-    document: dict[str, Any] = {
-        "type": TYPE_PREFIX + error.type,
-        "title": error.title,
-        "status": error.status,
-        "detail": NOTHING_HERE if isinstance(error, NotFound) else error.detail,
-        "instance": request.path,
-        "request_id": current_request_id(),
-    }
-    if not isinstance(error, NotFound):
-        named = {"field": error.field, "limit": error.limit, "fix": error.fix}
-        document |= {name: value for name, value in named.items() if value is not None}
-        document |= {name: value for name, value in error.extra.items() if name not in document}
-    if "violations" in document:
-        document["errors"] = document.pop("violations")
+    document = document_of(error)
+    here = {"instance": request.path, "request_id": current_request_id()}
+    document = {**{name: document.pop(name) for name in ("type", "title", "status", "detail")}, **here, **document}
     response = HttpResponse(_encode(document), status=error.status, content_type=CONTENT_TYPE)
     response["Cache-Control"] = "no-store"
     if error.status == 401:
         response["WWW-Authenticate"] = 'Bearer realm="Plumbline"'
     return response
+
+
+def document_of(error: DomainError) -> dict[str, Any]:
+    """What `error` says wherever it is said: in a problem document, or in the answer of another protocol.
+
+    What is hidden is told like what does not exist. Only what JSON can say.
+    """
+    document: dict[str, Any] = {
+        "type": TYPE_PREFIX + error.type,
+        "title": error.title,
+        "status": error.status,
+        "detail": NOTHING_HERE if isinstance(error, NotFound) else error.detail,
+    }
+    if not isinstance(error, NotFound):
+        named = {"field": error.field, "limit": error.limit, "fix": error.fix}
+        document |= {name: value for name, value in named.items() if value is not None}
+        document |= {
+            name: value for name, value in error.extra.items() if name not in (*document, "instance", "request_id")
+        }
+    if "violations" in document:
+        document["errors"] = document.pop("violations")
+    found: dict[str, Any] = orjson.loads(_encode(document))
+    return found
 
 
 def _encode(document: Mapping[str, Any]) -> bytes:
