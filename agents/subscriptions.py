@@ -49,12 +49,7 @@ def wait_for_change(
     state = state_of(agent=agent(), contract=contract)
     if state != since or seconds <= 0:
         return state, state != since
-    if not _seats.acquire(blocking=False):
-        raise TooManyWait(
-            f"{settings.WAITERS_AT_ONCE} agents wait for changes at this process already.",
-            limit=settings.WAITERS_AT_ONCE,
-            fix=f"Ask again in {TRY_AGAIN_AFTER_SECONDS} seconds, or without waiting (wait=0).",
-        )
+    give_back = take_seat()
     try:
         ends = time.monotonic() + seconds
         while state == since and (left := ends - time.monotonic()) > 0:
@@ -64,7 +59,19 @@ def wait_for_change(
             state = state_of(agent=agent(), contract=contract)
         return state, state != since
     finally:
-        _seats.release()
+        give_back()
+
+
+def take_seat() -> Callable[[], None]:
+    """A place among those who wait at this process, and what gives it back. TooManyWait where none is free."""
+    seats = _seats
+    if not seats.acquire(blocking=False):
+        raise TooManyWait(
+            f"{settings.WAITERS_AT_ONCE} agents wait for changes at this process already.",
+            limit=settings.WAITERS_AT_ONCE,
+            fix=f"Ask again in {TRY_AGAIN_AFTER_SECONDS} seconds, or without waiting (wait=0).",
+        )
+    return seats.release
 
 
 def state_of(*, agent: AuthenticatedAgent, contract: str) -> str:
