@@ -1,14 +1,16 @@
-"""Addresses of the pages of the agents floor; must not hold views."""
+"""Addresses of the pages of the agents floor, and of MCP; must not hold views."""
 
 from __future__ import annotations
 
 from django.urls import path
 
+from agents.mcp.view import mcp
 from agents.views import agents, contract_edit, contracts, gaps, registry, route_editor, routes, runs, skew
 
 app_name = "agents"
 
 urlpatterns = [
+    path("mcp", mcp, name="mcp"),
     path("agents/", agents.agents, name="agents"),
     path("agents/unsanctioned/", registry.unsanctioned, name="unsanctioned"),
     path("agents/unsanctioned/<int:number>/", registry.settle, name="settle-use"),

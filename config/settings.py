@@ -398,6 +398,10 @@ RECEIPT_FOR_EVERY_DELIVERY = env.flag("RECEIPT_FOR_EVERY_DELIVERY", default=Fals
 # How many agents may wait for a change at one process of the web server at once: each holds one of its threads.
 WAITERS_AT_ONCE = env.integer("WAITERS_AT_ONCE", 4, minimum=1)
 
+# MCP: how often a key may call at one process of the web server, and pages of which sites may, besides our own.
+MCP_CALLS_PER_MINUTE = env.integer("MCP_CALLS_PER_MINUTE", 600, minimum=1)
+MCP_ALLOWED_ORIGINS = env.words("MCP_ALLOWED_ORIGINS")
+
 # How people are told outside the application. Without a mail server, mail is written to files in the home.
 SITE_URL = env.text("SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 EMAIL_HOST = env.text("EMAIL_HOST")

@@ -20,6 +20,7 @@ from django.test.testcases import LiveServerThread
 from django.test.utils import setup_databases
 from psycopg import sql
 
+from agents.deliveries import close_lanes
 from config import env
 from tests.cast import Cast, gather
 from tests.second_line import no_application_filter as filter_switched_off
@@ -119,6 +120,7 @@ def committed_db(_template_database: None, django_db_blocker: Any) -> Iterator[N
     """A database in which commits are real; replaced by a fresh copy afterwards."""
     with django_db_blocker.unblock():
         yield
+        close_lanes()  # of this process: those to a database that is gone would fail the next test
         connections.close_all()
         if hasattr(connection, "close_pool"):
             connection.close_pool()

@@ -103,7 +103,7 @@ def ask(world: World, cell: Cell, *, missing: bool = False) -> tuple[Outcome, st
     client = world.clients["anonymous" if "Authorization" in headers else cell.persona]
     sent: dict[str, Any] = {"headers": headers}
     if row.body is not None:
-        if path.startswith("/api/"):
+        if path.startswith(("/api/", "/mcp")):
             sent |= {"data": json.dumps(_filled(row.body, names)), "content_type": "application/json"}
         else:
             sent |= {"data": _filled(row.body, names)}
