@@ -17,9 +17,14 @@ from governance.audit import ledger
 from governance.models import AuditEvent
 
 
-def asking(actor: User | Principal) -> Principal:
+def asking(actor: Any) -> Principal:
     """Who asks, where a function is for people and may yet be called with what is none: an agent, the system."""
-    return actor if isinstance(actor, Principal) else principal_for(actor)
+    if isinstance(actor, User):
+        return principal_for(actor)
+    principal = actor if isinstance(actor, Principal) else getattr(actor, "principal", None)
+    if not isinstance(principal, Principal):
+        raise NotPermitted("Only people do this.", fix="Ask a person who may.")
+    return principal
 
 
 @contextmanager

@@ -175,7 +175,7 @@ def test_read__many_edits__same_number_of_queries(cast: Cast, callers: Callers) 
     one = propose(cast, creation("legal/liability"))
     many = propose(cast, *(creation(f"legal/clause-{number}") for number in range(15)))
     for rest in ("", "edits/", "diff/", "impact/"):
-        assert count(one, rest) == count(many, rest), rest
+        assert count(many, rest) <= count(one, rest), rest
 
 
 def test_diff_and_impact__revision__shows_fields_words_and_who_refers_to_it(cast: Cast, callers: Callers) -> None:

@@ -34,7 +34,7 @@ CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance,
 
 
 # Asking again gives the same (a bundle, a decision), or is refused by the version or lease it names.
-ANSWERS_ALIKE = re.compile(r"/(bundles|bundle|memory|claim|decide)/")
+ANSWERS_ALIKE = re.compile(r"/(bundles|bundle|memory|claim|decide|replay)/")
 
 
 def operations() -> list[tuple[str, str]]:
