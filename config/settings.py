@@ -459,6 +459,8 @@ IMPACT_SOURCES: dict[str, str] = {
     "routing": "agents.routing.impact.impact_of_change",
     "bundles": "agents.held_bundles.impact_of_change",
 }
+# Who else knows of items at odds: each gives (item id, domain id) of those the principal may know of.
+CONFLICT_SOURCES: dict[str, str] = {"findings": "governance.readiness.measuring.items_at_odds"}
 # What upper floors know of the readiness of context: figures by domain (context/readiness.py).
 READINESS_SOURCES: dict[str, str] = {
     "governance": "governance.readiness.measuring.figures",

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from django.conf import settings
 from django.db.models import Aggregate, Count, DateTimeField, Q, QuerySet
+from django.utils.module_loading import import_string
 
 from context.access import Principal
 from context.models import ContextItem, ContextVersion, Domain, Relation, RelationType
@@ -103,10 +105,15 @@ def _median_ages(items: QuerySet[ContextItem], now: datetime) -> dict[int, float
 
 
 def conflicts(*, principal: Principal) -> Counter[int]:
-    """How many items of each domain are stated to conflict with another that the principal may see. One query."""
+    """How many items of each domain are stated, or were found, to conflict with another that the principal may see.
+
+    One query, and those of the sources.
+    """
     visible = ContextItem.objects.visible_to(principal).not_retired()
     pairs = Relation.objects.filter(
         type=RelationType.CONFLICTS_WITH, source__in=visible, target__in=visible
     ).values_list("source_id", "source__domain_id", "target_id", "target__domain_id")
     members = {pair[:2] for pair in pairs} | {pair[2:] for pair in pairs}
+    for dotted in settings.CONFLICT_SOURCES.values():
+        members |= set(import_string(dotted)(principal=principal))
     return Counter(domain_id for _, domain_id in members)

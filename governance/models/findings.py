@@ -46,8 +46,10 @@ class FindingQuerySet(models.QuerySet["Finding"]):
         if principal.kind != "person":
             return self.filter(about_item, sensitivity__lte=principal.clearance)
         held = {domain for role, domain in principal.roles if role in OVERSEEING_ROLES}
-        # Not an empty Q: joined to another condition by `|`, that would say nothing.
-        overseen = Q(pk__isnull=False) if None in held else Q(domain_id__in=[domain for domain in held if domain is not None])
+        overseen = Q(domain_id__in=[domain for domain in held if domain is not None])
+        if None in held:
+            # Not an empty Q: joined to another condition by `|`, that would say nothing.
+            overseen = Q(pk__isnull=False)
         about_none = Q(item__isnull=True) & (Q(owner_id=principal.id) | overseen)
         return self.filter(about_item | about_none, sensitivity__lte=principal.clearance)
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from statistics import median
 
 from context.access import Principal
-from context.models import Domain
+from context.models import ContextItem, Domain
 from context.readiness import FiguresByDomain
 from governance.models import ApprovalPolicy, Change, ChangeState, Edit, Finding
 
@@ -41,6 +41,13 @@ def figures(*, principal: Principal, now: datetime) -> FiguresByDomain:
         "approval_days": round(median(every), 1) if every else None,
     }
     return made
+
+
+def items_at_odds(*, principal: Principal) -> set[tuple[int, int]]:
+    """Items with their domains that an open contradiction is about, of those the principal may know. One query."""
+    open_ = Finding.objects.visible_to(principal).unsettled().filter(detector=CONTRADICTION)
+    visible = ContextItem.objects.visible_to(principal).not_retired().filter(concerned_by__in=open_)
+    return set(visible.order_by().values_list("pk", "domain_id"))
 
 
 def _days_to_approve(principal: Principal, now: datetime) -> dict[int | None, list[float]]:

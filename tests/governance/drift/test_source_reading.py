@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import gzip
+import threading
 import time
 import tracemalloc
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
 from django.db import connection
 from dulwich.objects import Blob, Commit, Tree
 from dulwich.repo import Repo
+from dulwich.server import DictBackend
+from dulwich.web import make_wsgi_chain
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -254,6 +259,63 @@ def test_git__over_https__asks_no_host_that_is_not_allowed() -> None:
         read_git(place, allowed=HERE, local_roots=[])
     assert refused.value.why == Why.REFUSED
     assert "git.example.org is not among the hosts" in refused.value.reason
+
+
+@pytest.fixture
+def git_server(tmp_path: Path) -> Iterator[str]:
+    """A repository over HTTP, as any git server gives it."""
+    repository(tmp_path / "a.git", {"leave.md": PAGE, "bomb.md": b"\0" * 2_000_000})
+    with Repo(str(tmp_path / "a.git")) as repo:
+        app = make_wsgi_chain(DictBackend({"/a.git": repo}))
+        server = make_server("127.0.0.1", 0, app, handler_class=_Quiet)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/a.git"
+        server.shutdown()
+        server.server_close()
+        thread.join(timeout=5)
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *args: Any) -> None:
+        """Nothing."""
+
+
+def test_git__over_http__is_fetched_through_the_vetted_connection(git_server: str) -> None:
+    def read(url: str, inside: str) -> str:
+        place = place_of("git", f"{url}#main:{inside}")
+        assert isinstance(place, GitPlace)
+        return read_git(place, allowed=HERE, local_roots=[])
+
+    assert read(git_server, "leave.md") == PAGE.decode()
+    for url, inside, why in (
+        (git_server, "bomb.md", Why.TOO_LARGE),
+        (git_server, "none.md", Why.GONE),
+        (git_server.replace("a.git", "b.git"), "leave.md", Why.GONE),
+    ):
+        with pytest.raises(SourceProblem) as refused:
+            read(url, inside)
+        assert refused.value.why == why, refused.value.reason
+
+
+@pytest.mark.slow
+def test_git__whose_objects_unpack_to_gigabytes__ends_its_own_process_alone(tmp_path: Path) -> None:
+    repo = repository(tmp_path / "a.git", {"leave.md": PAGE})
+    with Repo(str(repo)) as opened:
+        tree = opened[opened[opened.refs[b"refs/heads/main"]].tree]
+        sha = tree[b"leave.md"][1].decode()
+    size = 800_000_000
+    packer = zlib.compressobj(1)
+    loose = repo / "objects" / sha[:2] / sha[2:]
+    loose.chmod(0o600)
+    with loose.open("wb") as file:
+        file.write(packer.compress(f"blob {size}\0".encode()))
+        for _ in range(size // 10_000_000):
+            file.write(packer.compress(bytes(10_000_000)))
+        file.write(packer.flush())
+    with pytest.raises(SourceProblem) as refused:
+        in_git(repo, "leave.md")
+    assert refused.value.why == Why.TOO_LARGE, refused.value.reason
 
 
 @pytest.mark.django_db

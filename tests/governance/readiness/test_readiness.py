@@ -18,6 +18,9 @@ from context.errors import InvalidInput, NotPermitted
 from context.models import ContextItem, Relation
 from context.readiness import read_readiness
 from context.templatetags.charts import line
+from governance.drift.drafts import FindingDraft
+from governance.drift.recording import record_findings
+from governance.drift.settling import resolve_findings
 from governance.models import AuditEvent, Finding, ReadinessSnapshot
 from governance.readiness.snapshots import lines_of, take_snapshot
 from governance.readiness.starting_points import STARTING_POINTS, expected_kinds, lay_down
@@ -59,6 +62,26 @@ def test_readiness__contracts__needed_met_and_holding(cast: Cast) -> None:
     figures = read_readiness(principal=principal_for(cast.auditor), now=now).of(None)
     assert (figures["contracts"], figures["contracts_holding"], figures["needed"], figures["met"]) == (1, 1, 1, 1)
     assert "contracts" not in read_readiness(principal=principal_for(cast.outsider), now=now).of(None)
+
+
+def test_readiness__an_open_contradiction__counts_on_every_page_until_it_is_settled(cast: Cast) -> None:
+    now = timezone.now()
+    liability, settlements = publish(cast, creation("legal/liability"), creation("legal/settlements"), now=now - DAY)
+    draft = FindingDraft(
+        cause={"pair": 1},
+        summary="They cannot both be right.",
+        evidence={"sentence": "45 days, 30 days."},
+        item_id=liability.pk,
+        other_item_ids=(settlements.pk,),
+    )
+    record_findings(detector="contradiction", drafts=[draft], now=now)
+    found = read_readiness(principal=principal_for(cast.author), now=now)
+    legal = next(entry for entry in found.domains if entry.domain == cast.legal)
+    assert (legal.in_conflict, legal.word, found.of(cast.legal)["contradictions"]) == (2, "not ready", 1)
+    resolve_findings(actor=principal_for(cast.admin), finding_ids=[Finding.objects.get().pk], reason="Mended.", now=now)
+    found = read_readiness(principal=principal_for(cast.author), now=now)
+    assert next(entry for entry in found.domains if entry.domain == cast.legal).in_conflict == 0
+    assert found.of(cast.legal)["contradictions"] == 0
 
 
 def test_snapshot__is_kept_once_a_day_and_tells_nobody_of_what_they_may_not_see(cast: Cast) -> None:
