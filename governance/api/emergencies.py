@@ -147,7 +147,9 @@ class ReceiptView(ChangeView):
     """The signed receipt of a decision: what an auditor keeps."""
 
     @extend_schema(
-        operation_id="read_approval_receipt", summary="Read a signed receipt", responses=answers(SignedReceiptSerializer)
+        operation_id="read_approval_receipt",
+        summary="Read a signed receipt",
+        responses=answers(SignedReceiptSerializer),
     )
     def get(self, request: Request, change_id: int, review_id: int) -> HttpResponse:
         change = get_change(principal=self.principal, change_id=change_id)

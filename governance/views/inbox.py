@@ -41,15 +41,20 @@ def inbox(request: PageRequest) -> HttpResponse:
         "kind": kind,
         "total": len(entries),
         "overdue": sum(entry.is_overdue(now) for entry in entries),
-        "kinds": [(name, KINDS.get(name, ("dot", name.replace("_", " ").capitalize()))[1], count) for name, count in counts.items()],
+        "kinds": [(name, word_of(name)[1], count) for name, count in counts.items()],
         "entries": [shown(entry) for entry in chosen[:MOST_SHOWN]],
         "not_shown": max(0, len(chosen) - MOST_SHOWN),
     }
     return render(request, "governance/inbox.html", context)
 
 
+def word_of(kind: str) -> tuple[str, str]:
+    """The icon and the word of a kind; those of upper floors are said as they are called."""
+    return KINDS.get(kind, ("dot", kind.replace("_", " ").capitalize()))
+
+
 def shown(entry: InboxEntry) -> dict[str, object]:
     """An entry with the icon and the word of its kind, and the key of the text that may be verified at once."""
-    icon, word = KINDS.get(entry.kind, ("dot", entry.kind.replace("_", " ").capitalize()))
+    icon, word = word_of(entry.kind)
     key = entry.subject.removeprefix("item:") if entry.kind == "verification" else ""
     return {"entry": entry, "icon": icon, "word": word, "verify": key}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from threading import BoundedSemaphore
 
@@ -87,9 +87,9 @@ def test_wait__every_seat_taken__is_told_at_once_when_to_come_again(
 
 
 @pytest.fixture
-def waiting(committed_db: None, cast: Cast) -> Iterator[tuple[Cast, Presented]]:
+def waiting(committed_db: None, cast: Cast) -> tuple[Cast, Presented]:
     publish(cast, creation("legal/liability", body="Capped."))
-    yield cast, give(cast, contract(cast, [{"key": "legal/liability"}]))
+    return cast, give(cast, contract(cast, [{"key": "legal/liability"}]))
 
 
 def _publish(cast: Cast, agent: Presented) -> None:
