@@ -147,9 +147,8 @@ def test_page_and_csv__show_missing_and_texts__safe_for_spreadsheets(cast: Cast)
 
 def test_api__inventory__has_figures_and_the_table_of_a_domain(cast: Cast) -> None:
     now = timezone.now()
-    publish(
-        cast, creation("legal/liability", title="Liability", owner="owner", source={"kind": "upload", "uri": "a.md"})
-    )
+    file = {"kind": "upload", "uri": "a.md"}
+    publish(cast, creation("legal/liability", title="Liability", owner="owner", source=file), now=now)
     lay_down(actor=cast.owner, domain=cast.legal, function="legal", now=now)
     client = client_of(cast.owner)
     plain = json.loads(client.get("/api/v1/context/inventory/").content)
