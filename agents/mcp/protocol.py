@@ -135,25 +135,25 @@ def _spoken(request: HttpRequest, number: int | str | None, method: str, params:
     missing = [key for key in (PROTOCOL_VERSION_META_KEY, CLIENT_CAPABILITIES_META_KEY) if key not in meta]
     if missing:
         raise ProtocolError(INVALID_PARAMS, f"params._meta lacks {' and '.join(missing)}.", status=400)
-    version = meta[PROTOCOL_VERSION_META_KEY]
+    spoken: Any = meta[PROTOCOL_VERSION_META_KEY]
     for name, sent, stated in (
-        ("MCP-Protocol-Version", header, version),
+        ("MCP-Protocol-Version", header, spoken),
         ("Mcp-Method", request.headers.get("Mcp-Method"), method),
         ("Mcp-Name", _decoded(request.headers.get("Mcp-Name")), (params or {}).get(_NAMED_BY.get(method, ""))),
     ):
         if sent != stated and (name != "Mcp-Name" or method in _NAMED_BY):
             raise ProtocolError(HEADER_MISMATCH, f"The header {name} does not repeat what the body says.", status=400)
-    if version not in MODERN_PROTOCOL_VERSIONS:
-        raise _unsupported(version)
+    if spoken not in MODERN_PROTOCOL_VERSIONS:
+        raise _unsupported(spoken)
     client = meta.get(CLIENT_INFO_META_KEY)
-    name = client.get("name") if isinstance(client, Mapping) else None
+    called = client.get("name") if isinstance(client, Mapping) else None
     return Message(
         id=number,
         method=method,
         params=params,
         modern=True,
-        version=version,
-        client=name if isinstance(name, str) else "",
+        version=spoken,
+        client=called if isinstance(called, str) else "",
     )
 
 
