@@ -12,7 +12,7 @@ from governance.drift.drafts import Excerpt, FindingDraft, evidence
 from governance.drift.sources.drafting import proposal_for
 from governance.drift.sources.places import KIND_WORDS
 from governance.drift.sources.problems import Why
-from governance.drift.sources.texts import share_kept
+from governance.drift.sources.texts import MOST_COMPARED, differing, share_kept
 from governance.drift.sources.watching import MOSTLY, NAME, follows
 from governance.models import SourceState, WatchedSource
 
@@ -49,7 +49,8 @@ def _changed(row: WatchedSource, item: ContextItem) -> FindingDraft:
     assert version is not None
     # Where the text repeats its source, its own words are what people know; else what the source said before.
     repeats = share_kept(version.body, row.seen_text) >= MOSTLY
-    changes = changes_of(classify(version.body if repeats else row.base_text, row.seen_text))
+    before, after, whole = differing(version.body if repeats else row.base_text, row.seen_text)
+    changes = changes_of(classify(before, after))
     weight = weigh(changes)
     when = f"{row.changed_at:%d %B %Y}" if row.changed_at else ""
     proposal = proposal_for(row=row, item=item, changes=changes)
@@ -65,6 +66,7 @@ def _changed(row: WatchedSource, item: ContextItem) -> FindingDraft:
                 "Changed in form": weight.editorial,
                 "Source": row.uri[:300],
                 "Seen on": when,
+                **({} if whole else {"Compared": f"the first {MOST_COMPARED:,} characters from where they differ"}),
             },
         ),
         basis={"from": row.base_digest, "to": row.seen_digest},

@@ -13,6 +13,7 @@ from governance.models import WatchedSource
 from governance.rebasing import merge_text
 
 MOST_FIGURES = 20
+MOST_MERGED = 1_500  # passages
 
 
 def proposal_for(*, row: WatchedSource, item: ContextItem, changes: Sequence[PassageChange]) -> Proposal | None:
@@ -32,16 +33,22 @@ def proposal_for(*, row: WatchedSource, item: ContextItem, changes: Sequence[Pas
         return Proposal(key=item.key, reason=said, replacements=once, figures=figures, fields={"source": source})
     body, conflicts = _merged(version.body, row)
     reason = "The text follows its source as it stands now."
-    if conflicts:
+    if conflicts is None:
+        reason += " It is too long to be joined with what was changed here besides: compare it before you submit it."
+    elif conflicts:
         passages = "1 passage that was" if conflicts == 1 else f"{conflicts} passages that were"
         reason += f" It takes the words of the source in {passages} changed here too: read them."
     return Proposal(key=item.key, reason=reason, figures=figures, fields={"body": body, "source": source})
 
 
-def _merged(body: str, row: WatchedSource) -> tuple[str, int]:
-    """The source's text with what was changed here besides, and how often both changed the same passage."""
+def _merged(body: str, row: WatchedSource) -> tuple[str, int | None]:
+    """The source's text with what was changed here besides, and how often both changed the same passage; None where
+    there are too many passages to join in seconds.
+    """
     if fingerprint_of(body) == row.base_digest or not row.base_text:
         return row.seen_text, 0
+    if max(text.count("\n\n") for text in (body, row.base_text, row.seen_text)) > MOST_MERGED:
+        return row.seen_text, None
     pieces = merge_text(normalised(row.base_text), normalised(row.seen_text), normalised(body))
     conflicts = sum(1 for piece in pieces if piece.conflict is not None)
     return "\n\n".join(part for piece in pieces for part in piece.text) + "\n", conflicts

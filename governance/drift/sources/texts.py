@@ -13,6 +13,7 @@ from governance.drift.sources.html_text import LooksLikeSignIn, markdown_of
 from governance.drift.sources.problems import SourceProblem, Why
 
 LARGEST_TEXT = 1_000_000  # bytes, and characters of a body: the longest that an item takes
+MOST_COMPARED = 100_000  # characters
 _TEXT_TYPES = frozenset({"text/plain", "text/markdown", "text/x-markdown", "text/csv", "application/json", ""})
 _HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 _HTML_NAMES = frozenset({".html", ".htm", ".xhtml"})
@@ -68,6 +69,21 @@ def share_kept(old: str, new: str) -> float:
     before, after = _paragraphs(old), _paragraphs(new)
     longest = max(sum(map(len, before)), sum(map(len, after)))
     return sum(map(len, before & after)) / longest if longest else 1.0
+
+
+def differing(old: str, new: str) -> tuple[str, str, bool]:
+    """Both texts without the paragraphs that they begin and end with alike, cut to what can be compared in seconds;
+    and whether that is all. A source may have grown to a million characters that say something else.
+    """
+    before, after = normalised(old).split("\n\n"), normalised(new).split("\n\n")
+    least = min(len(before), len(after))
+    start = next((place for place in range(least) if before[place] != after[place]), least)
+    end = next((place for place in range(least - start) if before[-1 - place] != after[-1 - place]), least - start)
+    # A paragraph around the difference stays, so that what was moved or split is seen as such.
+    first, last = max(start - 1, 0), max(end - 1, 0)
+    cut = ["\n\n".join(parts[first : len(parts) - last]) for parts in (before, after)]
+    whole = all(len(text) <= MOST_COMPARED for text in cut)
+    return cut[0][:MOST_COMPARED], cut[1][:MOST_COMPARED], whole
 
 
 def _paragraphs(text: str) -> set[str]:

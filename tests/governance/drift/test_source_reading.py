@@ -29,7 +29,7 @@ from governance.drift.sources.html_text import markdown_of
 from governance.drift.sources.places import GitPlace, QueryPlace, place_of
 from governance.drift.sources.problems import SourceProblem, Why
 from governance.drift.sources.queries import read_query
-from governance.drift.sources.texts import fingerprint_of, share_kept, text_of
+from governance.drift.sources.texts import differing, fingerprint_of, share_kept, text_of
 from governance.drift.sources.web import read_url
 from tests.governance.drift.hostile import PAGE, WEB, Server, serving
 
@@ -140,6 +140,24 @@ def test_fingerprint__layout_alone__does_not_change_it() -> None:
     assert fingerprint_of("Cafe\u0301") == fingerprint_of("Caf\u00e9")
     assert fingerprint_of("30 days") != fingerprint_of("31 days")
     assert share_kept("A\n\nB\n\nC", "A\n\nB\n\nD") == pytest.approx(2 / 3)
+
+
+def test_differing__long_texts__are_cut_to_where_they_differ() -> None:
+    paragraphs = [f"Paragraph {number}." for number in range(10_000)]
+    changed = [*paragraphs[:5_000], "Another.", *paragraphs[5_001:]]
+    before, after, whole = differing("\n\n".join(paragraphs), "\n\n".join(changed))
+    assert (before.split("\n\n"), whole) == (paragraphs[4_999:5_002], True)
+    assert after.split("\n\n") == ["Paragraph 4999.", "Another.", "Paragraph 5001."]
+    assert differing("Same.", "Same.") == ("Same.", "Same.", True)
+    assert differing("A\n\nB", "A\n\nB\n\nC") == ("B", "B\n\nC", True)
+    cut = differing("a " * 400_000, "b " * 400_000)
+    assert (len(cut[0]), len(cut[1]), cut[2]) == (100_000, 100_000, False)
+
+
+@given(st.lists(st.sampled_from(["A", "B", "C"])), st.lists(st.sampled_from(["A", "B", "C"])))
+def test_differing__what_is_left_out__is_alike(old: list[str], new: list[str]) -> None:
+    before, after, _ = differing("\n\n".join(old), "\n\n".join(new))
+    assert (before == after) == (old == new)
 
 
 @pytest.mark.parametrize(
