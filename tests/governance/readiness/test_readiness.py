@@ -126,9 +126,9 @@ def test_starting_points__laid_down__are_owned_slots_until_they_are_filled(cast:
 
 def test_page_and_csv__show_missing_and_texts__safe_for_spreadsheets(cast: Cast) -> None:
     now = timezone.now()
-    publish(cast, creation("legal/liability", title="=cmd|' /C calc'!A0", owner="owner"), now=now)
+    publish(cast, creation("legal/liability", title="=cmd|' /C calc'!A0", owner="owner"), now=now - DAY)
     publish(cast, creation("legal/settlements", sensitivity="confidential"), now=now)
-    lay_down(actor=cast.owner, domain=cast.legal, function="legal", now=now)
+    lay_down(actor=cast.owner, domain=cast.legal, function="legal", now=timezone.now())
     owner = client_of(cast.owner)
     page = owner.get("/readiness/?domain=legal").content.decode()
     assert "Is Legal ready for agents?" in page
@@ -148,8 +148,8 @@ def test_page_and_csv__show_missing_and_texts__safe_for_spreadsheets(cast: Cast)
 def test_api__inventory__has_figures_and_the_table_of_a_domain(cast: Cast) -> None:
     now = timezone.now()
     file = {"kind": "upload", "uri": "a.md"}
-    publish(cast, creation("legal/liability", title="Liability", owner="owner", source=file), now=now)
-    lay_down(actor=cast.owner, domain=cast.legal, function="legal", now=now)
+    publish(cast, creation("legal/liability", title="Liability", owner="owner", source=file), now=now - DAY)
+    lay_down(actor=cast.owner, domain=cast.legal, function="legal", now=timezone.now())
     client = client_of(cast.owner)
     plain = json.loads(client.get("/api/v1/context/inventory/").content)
     legal = next(each for each in plain["results"] if each["domain"] == "legal")
