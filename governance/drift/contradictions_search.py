@@ -10,8 +10,6 @@ from datetime import datetime
 from itertools import combinations
 from typing import Any
 
-import numpy as np
-
 from context.claims.claim import Claim
 from context.claims.conflicts import Clash, clash_of
 from context.claims.deciding import Contradiction, contradiction
@@ -20,8 +18,8 @@ from context.claims.places import stand_apart, words_in
 from context.models import ContextVersion, Relation
 from context.passages import FACTS_ANCHOR
 from governance.drift.duplicates_passages import PassageText, read_texts
-from governance.drift.duplicates_search import EXACT_BELOW, NearPairs, near_rows, nearest_of
-from governance.drift.neighbourhood import near_in_force, vectors_in_force
+from governance.drift.duplicates_search import EXACT_BELOW, nearest_of
+from governance.drift.neighbourhood import near_in_force, near_items, vectors_in_force
 
 # Relations that say themselves that one text differs from the other, and why.
 ANSWERED = ("exception_to", "replaced_by", "translation", "conflicts_with")
@@ -64,13 +62,11 @@ def conflicts_in_texts(*, at: datetime, least: float, item_ids: Sequence[int] | 
     """Of all passages in force that are near each other, or near one of these items, those that contradict."""
     held = vectors_in_force(at=at)
     if item_ids is None:
-        # Among very many, only what is very near: the rest was compared when it was written (near_rows, below).
+        # Among very many, only what is very near: the rest was compared when it was written (near_items, below).
         many = len(held.ids) >= EXACT_BELOW
         near = near_in_force(at=at, least=max(least, LEAST_AMONG_MANY) if many else least)
     else:
-        rows = np.flatnonzero(np.isin(held.item_ids, np.array(list(item_ids), dtype=np.int64)))
-        found = near_rows(held.vectors[rows], held.vectors, least=least)
-        near = NearPairs(first=rows[found.first], second=found.second, cosine=found.cosine)
+        near = near_items(item_ids, at=at, least=least)
     near = nearest_of(near, most=MOST_NEIGHBOURS)
     apart = held.item_ids[near.first] != held.item_ids[near.second]
     answered = _answered()

@@ -7,16 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-import numpy as np
-
 from context.passages import FACTS_ANCHOR
 from governance.drift.detectors import Detector, Looking, Option, Scope, Subjects
 from governance.drift.drafts import Excerpt, FindingDraft, Proposal, evidence
 from governance.drift.duplicates_divergence import Divergence, divergences
 from governance.drift.duplicates_likeness import likeness, words_of
 from governance.drift.duplicates_passages import PassageText, read_texts
-from governance.drift.duplicates_search import NearPairs, near_rows, nearest_of
-from governance.drift.neighbourhood import near_in_force, vectors_in_force
+from governance.drift.duplicates_search import nearest_of
+from governance.drift.neighbourhood import near_in_force, near_items, vectors_in_force
 
 LEAST_COSINE = 0.85  # of passages that are read at all
 LEAST_LIKENESS = 0.9
@@ -61,9 +59,7 @@ def _near_passages(*, at: datetime, item_ids: Sequence[int] | None, fewest_words
     if item_ids is None:
         near = near_in_force(at=at, least=LEAST_COSINE)
     else:
-        rows = np.flatnonzero(np.isin(held.item_ids, np.array(list(item_ids), dtype=np.int64)))
-        found = near_rows(held.vectors[rows], held.vectors, least=LEAST_COSINE)
-        near = NearPairs(first=rows[found.first], second=found.second, cosine=found.cosine)
+        near = near_items(item_ids, at=at, least=LEAST_COSINE)
     near = nearest_of(near, most=MOST_NEIGHBOURS)
     apart = held.item_ids[near.first] != held.item_ids[near.second]
     ids = zip(held.ids[near.first[apart]].tolist(), held.ids[near.second[apart]].tolist(), strict=True)

@@ -16,6 +16,7 @@ SIGNS = 512  # random directions; on which side of each a vector lies is one bit
 EXACT_BELOW = 12_000  # so few vectors are compared each with each: nothing is missed
 ROWS_AT_ONCE = 4_096
 PAIRS_AT_ONCE = 1 << 18
+COSINES_AT_ONCE = 1 << 25
 MOST_SHIFTS = 64  # of a bucket, how many neighbours in order of their hashes each vector is compared with
 MOST_PAIRS = 1_000_000
 SEED = 20_261_120  # the same vectors give the same pairs
@@ -69,8 +70,9 @@ def near_pairs(vectors: Vectors, *, least: float) -> NearPairs:
 def near_rows(queries: Vectors, vectors: Vectors, *, least: float) -> NearPairs:
     """For each query all rows of `vectors` that are near: exact, in blocks. `first` counts queries."""
     parts = []
-    for start in range(0, len(queries), ROWS_AT_ONCE):
-        cosines = queries[start : start + ROWS_AT_ONCE] @ vectors.T
+    rows = max(1, min(ROWS_AT_ONCE, COSINES_AT_ONCE // max(1, len(vectors))))
+    for start in range(0, len(queries), rows):
+        cosines = queries[start : start + rows] @ vectors.T
         i, j = np.nonzero(cosines >= least)
         parts.append((i + start, j, cosines[i, j]))
     return _joined(parts)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 
+import numpy as np
+
 from governance.drift.duplicates_passages import PassageVectors, read_vectors
-from governance.drift.duplicates_search import NearPairs, near_pairs
+from governance.drift.duplicates_search import NearPairs, near_pairs, near_rows
 from governance.drift.sharing import once
 
 
@@ -17,9 +20,27 @@ def vectors_in_force(*, at: datetime) -> PassageVectors:
 def near_in_force(*, at: datetime, least: float) -> NearPairs:
     """All pairs of rows of `vectors_in_force` that are so near; what a detector before found is not sought anew."""
     held = once("near in force", dict[float, NearPairs])
+    return _widest(held, least, lambda: near_pairs(vectors_in_force(at=at).vectors, least=least))
+
+
+def near_items(item_ids: Sequence[int], *, at: datetime, least: float) -> NearPairs:
+    """As `near_in_force`, of pairs with a passage of these items on their first side: exact, one matrix product."""
+    wanted = np.array(sorted(item_ids), dtype=np.int64)
+    held = once(("near items", wanted.tobytes()), dict[float, NearPairs])
+
+    def seek() -> NearPairs:
+        force = vectors_in_force(at=at)
+        rows = np.flatnonzero(np.isin(force.item_ids, wanted))
+        found = near_rows(force.vectors[rows], force.vectors, least=least)
+        return NearPairs(first=rows[found.first], second=found.second, cosine=found.cosine)
+
+    return _widest(held, least, seek)
+
+
+def _widest(held: dict[float, NearPairs], least: float, seek: Callable[[], NearPairs]) -> NearPairs:
     wider = max((each for each, found in held.items() if each <= least and not found.cut), default=None)
     if wider is None:
-        held[least] = near_pairs(vectors_in_force(at=at).vectors, least=least)
+        held[least] = seek()
         return held[least]
     return at_least(held[wider], least)
 

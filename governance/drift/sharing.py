@@ -17,7 +17,10 @@ _shared: ContextVar[dict[Hashable, Any] | None] = ContextVar("shared", default=N
 
 @contextmanager
 def sharing() -> Iterator[None]:
-    """Within, what is made `once` is kept."""
+    """Within, what is made `once` is kept; within another one, as long as that lasts."""
+    if _shared.get() is not None:
+        yield
+        return
     token = _shared.set({})
     try:
         yield

@@ -2,38 +2,31 @@
 
 from __future__ import annotations
 
+import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from difflib import SequenceMatcher
+from functools import partial
+from operator import attrgetter
 
 from django.conf import settings
-from django.db import connection
 from django.utils.module_loading import import_string
 
 from governance.drift.detectors import Detector, Looking, Option, Scope, Subjects
 from governance.drift.drafts import Excerpt, FindingDraft, Place, Proposal, evidence
 from governance.drift.terms_checking import TermUse, check_terms, expansions_in
-from governance.drift.terms_reading import Term, Terms, read_terms
+from governance.drift.terms_reading import TERM_KIND, Term, Terms, read_terms
+from governance.drift.terms_seeking import MOST_SOUGHT, all_texts, small_words_among, texts_of, texts_saying
 from governance.drift.terms_texts import Text, excerpt
-from governance.drift.terms_undefined import names_of
+from governance.drift.terms_undefined import names_of, unexplained_in
 from governance.drift.terms_unexplained import FEWEST_TEXTS, Unexplaineds
 from governance.models import Finding
 
-TEXTS_AT_ONCE = 2_000
 MOST_SHOWN = 5  # places of one finding
 LEAST_FORM = 0.75  # likeness of two names, letter by letter, to be forms of one
 MOST_MEANINGS = 8  # of one abbreviation that are shown
-_TEXTS = """
-    SELECT version.item_id, item.key, version.title, version.number, version.body
-    FROM context_contextversion AS version JOIN context_contextitem AS item ON item.id = version.item_id
-    WHERE item.retired_at IS NULL AND version.valid_from <= %(at)s
-      AND (version.valid_to IS NULL OR version.valid_to > %(at)s) AND version.published_at <= %(at)s
-      AND (version.superseded_at IS NULL OR version.superseded_at > %(at)s)
-      AND (%(items)s::bigint[] IS NULL OR version.item_id = ANY(%(items)s::bigint[]))
-    ORDER BY version.item_id
-"""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,30 +52,41 @@ def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[F
     """Terms are few and texts many: each text is read once, whatever the number of terms."""
     terms = read_terms(at=now)
     wanted = None if subjects.everything else set(subjects.item_ids)
-    everywhere = wanted is not None and any(term.item_id in wanted for term in terms.terms)
+    texts, whole = _texts(terms, wanted, now)
     spelled: dict[str, list[_Spelling]] = defaultdict(list)
     unexplained = Unexplaineds(names_of(terms)) if context.option("undefined") else None
-    for text in _texts(now):
+    for text in texts:
         if unexplained is not None:
             unexplained.read(text)
         for each in expansions_in(text.body):
             spelled[each.short].append(_Spelling(text, each.start, each.end, each.long))
-        if wanted is None or everywhere or text.item_id in wanted:
-            yield from _wrong_names(text, terms, wanted)
+        yield from _wrong_names(text, terms, wanted)
     if context.option("abbreviations"):
         yield from _ambiguous(terms, spelled, wanted)
     if unexplained is not None:
-        yield from unexplained.findings(int(context.number("undefined_in")), wanted)
+        seek = None if whole else partial(small_words_among, at=now)
+        yield from unexplained.findings(int(context.number("undefined_in")), wanted, seek)
     yield from _other_texts(terms)
 
 
-def _texts(at: datetime) -> Iterator[Text]:
-    """All texts in force, a part at a time."""
-    with connection.cursor() as cursor:
-        cursor.execute(_TEXTS, {"at": at, "items": None})
-        while rows := cursor.fetchmany(TEXTS_AT_ONCE):
-            for item_id, key, title, number, body in rows:
-                yield Text(item_id=item_id, key=key, title=title, version=number, body=body)
+def _texts(terms: Terms, wanted: set[int] | None, at: datetime) -> tuple[Iterable[Text], bool]:
+    """The texts to read, by their items, and whether they are all texts: else the wanted ones, with those that share an
+    abbreviation with them or may use a wrong name of a wanted term. Of no other text do their findings depend.
+    """
+    if wanted is None:
+        return all_texts(at=at), True
+    own = list(texts_of(wanted, at=at))
+    changed = [term for term in terms.terms if term.item_id in wanted]
+    names = {name for term in changed for name in (*term.deprecated, *(name for name, _ in term.former))}
+    shorts = {term.abbreviation for term in changed if term.abbreviation}
+    known = names_of(terms)
+    for text in own:
+        shorts |= {each.short for each in expansions_in(text.body)}
+        shorts |= {each.short for each in unexplained_in(text.body, names=known)}
+    if len(shorts) + len(names) > MOST_SOUGHT:
+        return all_texts(at=at), True
+    others = texts_saying(shorts=shorts, names=names, but_of=wanted, at=at)
+    return heapq.merge(own, others, key=attrgetter("item_id")), False
 
 
 def _wrong_names(text: Text, terms: Terms, wanted: set[int] | None) -> Iterator[FindingDraft]:
@@ -212,9 +216,13 @@ def _said_of(term: Term) -> str:
 
 
 def _neighbours(item_ids: Sequence[int]) -> Iterable[int]:
-    """What was found before: a new term, or a text that spells a name out, settles it wherever it stands."""
+    """What was found before: a new term, or a text that spells a name out, settles it wherever it stands. Of what lies
+    in several texts all of them, so that it is seen again though one of them no longer says it.
+    """
     held = Finding.objects.unsettled().filter(detector="terminology", item__isnull=False)
-    found: list[int] = list(held.values_list("item_id", flat=True))
+    found = set(held.values_list("item_id", flat=True))
+    concerned = Finding.concerned.through._default_manager.filter(finding_id__in=held.values("pk"))
+    found.update(concerned.exclude(contextitem__kind__slug=TERM_KIND).values_list("contextitem_id", flat=True))
     return found
 
 

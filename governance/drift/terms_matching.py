@@ -105,6 +105,12 @@ def _without_code(text: str) -> str:
     return _CODE.sub(lambda found: " " * len(found[0]), text)
 
 
+def stems(name: str) -> list[str]:
+    """How the words of a name begin wherever a matcher finds it, in small letters: letters, digits and `'’&_` alone."""
+    words = [_singular(word.lower()) for word in _WORD.findall(name)][:LONGEST_NAME]
+    return [word.removesuffix("y") if len(word) > 2 else word for word in words]
+
+
 def is_distinctive(name: str) -> bool:
     """Whether capitals inside the name tell it from other words: StoreSafe, SLA."""
     return any(letter.isupper() for word in name.split() for letter in word[1:])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from governance.drift.drafts import FindingDraft, evidence
 from governance.drift.terms_texts import Text, excerpt
@@ -32,13 +32,25 @@ class Unexplaineds:
             if _LETTERS.match(each.short):
                 self._places[each.short].append((text, each))
 
-    def findings(self, fewest_texts: int, wanted: set[int] | None) -> Iterator[FindingDraft]:
-        """One for each abbreviation. What some text spells out, or has as a word in small letters, is none."""
-        for short, places in sorted(self._places.items()):
-            known = short in self._spelled or short.lower() in self._words
-            if known or len(places) < fewest_texts:
-                continue
-            if wanted is None or any(text.item_id in wanted for text, _ in places):
+    def findings(
+        self,
+        fewest_texts: int,
+        wanted: set[int] | None,
+        words_elsewhere: Callable[[Collection[str]], Collection[str]] | None = None,
+    ) -> Iterator[FindingDraft]:
+        """One for each abbreviation. What some text spells out, or has as a word in small letters, is none.
+
+        Where not all texts were read, `words_elsewhere` tells which of some words others have in small letters.
+        """
+        left = {
+            short: places
+            for short, places in sorted(self._places.items())
+            if short not in self._spelled and short.lower() not in self._words and len(places) >= fewest_texts
+            if wanted is None or any(text.item_id in wanted for text, _ in places)
+        }
+        elsewhere = words_elsewhere(left) if words_elsewhere is not None else ()
+        for short, places in left.items():
+            if short.lower() not in elsewhere:
                 yield _finding(short, places)
 
 

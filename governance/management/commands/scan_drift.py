@@ -17,6 +17,7 @@ from context.errors import DomainError
 from context.models import Domain
 from governance.drift.scan import progress_of, request_scan
 from governance.drift.shards import work_on_scans
+from governance.drift.sharing import sharing
 from governance.management.commands._acting import acting_principal, add_acting
 from governance.management.progress import Progress
 from governance.models import ScanShard, ScanState, ShardState
@@ -55,12 +56,13 @@ class Command(BaseCommand):
         except DomainError as refusal:
             raise CommandError(" ".join(filter(None, (refusal.detail, refusal.fix)))) from refusal
         show = Progress(self.stderr)  # type: ignore[arg-type]
-        while scan.state in ScanState.open_states():
-            if not work_on_scans(clock=timezone.now, at_most=STEP, scan_id=scan.pk):
-                time.sleep(PAUSE)  # what is left is in other workers' hands
-            scan.refresh_from_db()
-            progress = progress_of(scan)
-            show("Scanning", progress.done + progress.failed, progress.shards)
+        with sharing():
+            while scan.state in ScanState.open_states():
+                if not work_on_scans(clock=timezone.now, at_most=STEP, scan_id=scan.pk):
+                    time.sleep(PAUSE)  # what is left is in other workers' hands
+                scan.refresh_from_db()
+                progress = progress_of(scan)
+                show("Scanning", progress.done + progress.failed, progress.shards)
         progress = progress_of(scan)
         if options["json"]:
             seconds: dict[str, float] = defaultdict(float)

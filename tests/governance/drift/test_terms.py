@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
+from itertools import combinations
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from context.access import principal_for
+from context.models import ContextItem
+from governance.drift import terms_seeking
+from governance.drift.detectors import Looking, Subjects
+from governance.drift.drafts import FindingDraft
+from governance.drift.terms import DETECTOR, detect
 from governance.drift.terms_checking import check_terms, expansions_in
 from governance.drift.terms_matching import Matcher, Name
 from governance.drift.terms_reading import Term, Terms, read_terms, terms_of
+from governance.drift.terms_texts import Text
 from governance.models import Finding
 from tests.cast import Cast, creation, publish, revision
 from tests.governance.drift.conftest import scan
@@ -201,3 +209,51 @@ def test_scan__abbreviation_that_nothing_explains__is_one_finding_where_many_tex
     assert (finding.subject_id, finding.evidence["figures"]) == ("legal/text-0", {"texts": 3})
     publish(cast, terminology("sales/qrb", "Quarterly Risk Board", abbreviation="QRB"))
     assert scanned() == []
+
+
+def told(found: Iterable[FindingDraft]) -> dict[str, str]:
+    return {draft.fingerprint("terminology"): draft.evidence_digest for draft in found}
+
+
+@pytest.mark.usefixtures("_only_terms")
+def test_detect__some_items__tells_of_them_what_a_look_at_everything_tells(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish(
+        cast,
+        terminology("sales/slackwater", "Slackwater", deprecated_aliases=["StoreSafe", "storage policies"]),
+        terminology("sales/stp", "Stock throughput", abbreviation="STP"),
+        terminology("sales/svt", "Slow transit", abbreviation="STP"),
+        creation("legal/a", body="A StoreSafe form, and a storage-policy as well. Ask the QRB."),
+        creation("legal/b", body="Straight Through Processing (STP) saves time. Ask the QRB, or a NAB, PRB or VXB."),
+        creation("legal/c", body="The QRB meets. Each NAB, PRB and VXB is read."),
+        creation("legal/d", body="Much ado: nab the *Storage\nPolicies* before noon, NAB, PRB or VXB."),
+        creation("legal/e", body="The Premium Review Board (PRB) and the QRBs sit; StoreSafes do not."),
+        creation("legal/f", body="Nothing here is of any interest."),
+    )
+    now, looking = timezone.now(), Looking(full=False, defaults=DETECTOR.defaults)
+    items = dict(ContextItem.objects.values_list("pk", "key"))
+    everything = list(detect(Subjects(item_ids=sorted(items), everything=True), now=now, context=looking))
+    assert len(everything) >= 6
+    read = []
+    monkeypatch.setattr(terms_seeking, "Text", lambda **said: read.append(said["key"]) or Text(**said))
+    alone = next(number for number, key in items.items() if key == "legal/f")
+    assert told(detect(Subjects(item_ids=[alone]), now=now, context=looking)) == {}
+    assert read == ["legal/f"]  # what shares no word with it was not read
+    for some in combinations(sorted(items), 2):
+        # Every finding concerns, by what lies in its texts, more items than it names: those named are a part of them.
+        named = [draft for draft in everything if {draft.item_id, *draft.other_item_ids} & set(some)]
+        found = told(detect(Subjects(item_ids=some), now=now, context=looking))
+        assert told(named).items() <= found.items()
+        assert found.items() <= told(everything).items()
+
+
+@pytest.mark.usefixtures("_only_terms")
+def test_scan__first_of_several_texts_drops_the_abbreviation__the_finding_stays_with_the_others(cast: Cast) -> None:
+    publish(cast, *(creation(f"legal/text-{n}", body=f"Ask the QRB about part {n}.") for n in range(4)))
+    assert len(scanned()) == 1
+    publish(cast, revision("legal/text-0", body="Ask nobody."))
+
+    [finding] = scanned()
+
+    assert (finding.summary, finding.times_opened) == ("Nothing explains what “QRB” stands for.", 1)
