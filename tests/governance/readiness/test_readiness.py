@@ -165,7 +165,7 @@ def test_api__inventory__has_figures_and_the_table_of_a_domain(cast: Cast) -> No
         365,
     )
     assert table["more"] is False
-    assert client.get("/api/v1/context/inventory/?domain=nothing").status_code == 422
+    assert client.get("/api/v1/context/inventory/?domain=nothing").status_code == 400
 
 
 def test_line__says_its_first_and_last_value_in_words() -> None:
