@@ -23,6 +23,8 @@ MOST_CONTEXTS = 2_000
 class InventoryView(ApiView):
     """Per domain: what there is and what is needed, how much of it is current, at odds, owned, and kept as promised."""
 
+    parameters = ("domain",)
+
     @extend_schema(
         operation_id="read_inventory",
         summary="Read the inventory",
@@ -39,9 +41,8 @@ class InventoryView(ApiView):
             "results": [{"entry": entry, "figures": found.of(entry.domain)} for entry in found.domains],
             "overall": found.of(None),
         }
-        slug = request.query_params.get("domain")
-        if slug is not None:
-            domain = Domain.objects.filter(slug=slug[:60].replace("\x00", "")).first()
+        if slug := self.query.text("domain"):
+            domain = Domain.objects.filter(slug=slug).first()
             if domain is None:
                 raise UnknownFilter("There is no such domain.", field="domain", fix="Take a slug of the list.")
             rows = list(entries(principal=self.principal, now=self.now, domain=domain, most=MOST_CONTEXTS + 1))
