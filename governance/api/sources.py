@@ -14,7 +14,7 @@ from config.api.views import ApiView, json_response
 from context.errors import NotFound
 from governance.drift.sources.asking import check_now, require_tending, set_interval, source_of, upload_source
 from governance.models import WatchedSource
-from governance.serializers.sources import IntervalInput, SourceSerializer, UploadInput, shown
+from governance.serializers.sources import IntervalInput, UploadInput, WatchedSourceSerializer, shown
 
 
 class _SourceStep(ApiView):
@@ -31,7 +31,7 @@ class SourceView(_SourceStep):
     """What is known of the source that an item names."""
 
     @extend_schema(
-        operation_id="read_source", summary="Read what is known of a source", responses=answers(SourceSerializer)
+        operation_id="read_source", summary="Read what is known of a source", responses=answers(WatchedSourceSerializer)
     )
     def get(self, request: Request, domain: str, slug: str) -> HttpResponse:
         row = source_of(principal=self.principal, key=f"{domain}/{slug}")
@@ -48,7 +48,7 @@ class CheckSourceView(_SourceStep):
         summary="Check a source now",
         description="A worker reads it; `is_asked` turns false when it has. Asked twice, it is read once.",
         request=None,
-        responses=answers(SourceSerializer, status=202),
+        responses=answers(WatchedSourceSerializer, status=202),
     )
     def post(self, request: Request, domain: str, slug: str) -> HttpResponse:
         key = f"{domain}/{slug}"
@@ -62,7 +62,7 @@ class SourceIntervalView(_SourceStep):
         operation_id="set_source_interval",
         summary="Say how often a source is read",
         request=IntervalInput,
-        responses=answers(SourceSerializer),
+        responses=answers(WatchedSourceSerializer),
     )
     def post(self, request: Request, domain: str, slug: str) -> HttpResponse:
         key, hours = f"{domain}/{slug}", take(IntervalInput, self.body)["interval_hours"]
@@ -77,7 +77,7 @@ class UploadSourceView(_SourceStep):
         summary="Upload a source",
         description="The text in force stays as it is; what differs becomes a finding with a draft change.",
         request=UploadInput,
-        responses=answers(SourceSerializer),
+        responses=answers(WatchedSourceSerializer),
     )
     def post(self, request: Request, domain: str, slug: str) -> HttpResponse:
         key, given = f"{domain}/{slug}", take(UploadInput, self.body)

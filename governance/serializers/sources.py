@@ -21,7 +21,7 @@ class UploadInput(Input):
     text = Text(max_length=LARGEST_TEXT, help_text="What it says: Markdown, plain text or HTML by its name.")
 
 
-class SourceSerializer(serializers.Serializer[WatchedSource]):
+class WatchedSourceSerializer(serializers.Serializer[WatchedSource]):
     """What is known of the source of an item; the texts themselves are in the evidence of its findings."""
 
     key = serializers.CharField(source="item.key")
@@ -41,4 +41,4 @@ class SourceSerializer(serializers.Serializer[WatchedSource]):
 
 
 def shown(row: WatchedSource) -> dict[str, Any]:
-    return dict(SourceSerializer(row).data)
+    return dict(WatchedSourceSerializer(row).data)
