@@ -30,12 +30,13 @@ AND coalesce(item.verified_until, item.created_at) < %(now)s
 # The last version of an item that has an end, where none is in force at its end or soon after.
 _ENDING = """
 SELECT item.id, item.domain_id, item.key, item.title, version.number, version.valid_to
-FROM context_contextitem item
-JOIN LATERAL (
-    SELECT number, valid_to, superseded_at FROM context_contextversion
-    WHERE item_id = item.id AND valid_from <= %(now)s ORDER BY number DESC LIMIT 1
-) version ON version.valid_to IS NOT NULL AND version.valid_to <= %(until)s
+FROM context_contextversion version JOIN context_contextitem item ON item.id = version.item_id
 WHERE item.id = ANY (%(items)s::bigint[]) AND item.retired_at IS NULL
+AND version.valid_to <= %(until)s AND version.valid_from <= %(now)s
+AND NOT EXISTS (
+    SELECT FROM context_contextversion later
+    WHERE later.item_id = version.item_id AND later.number > version.number AND later.valid_from <= %(now)s
+)
 AND NOT EXISTS (
     SELECT FROM context_contextversion next
     WHERE next.item_id = item.id AND next.number > version.number
