@@ -307,7 +307,7 @@ ROWS: list[Row] = [
     api("GET", AI + "editing/", callers(200), path="context/items/{key}/editing/", of="item"),
     api("PUT", AI + "editing/", callers(200), None, {}, path="context/items/{key}/editing/", of="item"),
     api("DELETE", AI + "editing/", callers(200), path="context/items/{key}/editing/", of="item"),
-    api("GET", AI + "source/", callers(200, 200), path="context/items/{key}/source/", of="item"),
+    api("GET", AI + "source/", callers(200), path="context/items/{key}/source/", of="item"),
     api("POST", AI + "source/check/", callers(403, author=202, owner=202, administrator=202),
         callers(403, administrator=202), {}, path="context/items/{key}/source/check/", of="item"),
     api("POST", AI + "source/interval/", callers(403, author=200, owner=200, administrator=200),
