@@ -170,6 +170,20 @@ def test_resolve__conflict_with_a_hidden_item__does_not_show(cast: Cast) -> None
     assert not ask(cast, by_key("legal/cap-b"), clearance=2).complete
 
 
+def test_resolve__past_conflict__is_contradicted_then_and_only_for_who_may_know_both(cast: Cast) -> None:
+    start = timezone.now() - timedelta(days=9)
+    conflict = [{"type": "conflicts_with", "key": "legal/cap-a"}]
+    publish(cast, creation("legal/cap-a", sensitivity="confidential"), now=start)
+    publish(cast, creation("legal/cap-b", relations=conflict), now=start + timedelta(days=1))
+    publish(cast, EditInput(operation="retire", key="legal/cap-a"), now=start + timedelta(days=5))
+    cap_b = by_key("legal/cap-b")
+    during, after = start + timedelta(days=3), start + timedelta(days=7)
+    (gap,) = ask(cast, cap_b, clearance=2, as_of=during).gaps
+    assert gap.code == "contradicted"
+    assert ask(cast, cap_b, clearance=1, as_of=during).complete
+    assert ask(cast, cap_b, clearance=2, as_of=after).complete
+
+
 def test_resolve__by_kind_domain_and_tag__brings_what_matches_below_the_domain_too(cast: Cast) -> None:
     Domain.objects.create(slug="litigation", name="Litigation", parent=cast.legal)
     publish(
