@@ -18,6 +18,7 @@ OWNER = "plumbline_owner"  # owns the tables and migrates; not a superuser
 WEB = "plumbline_web"  # what the application signs in as; owns nothing
 BROKER = "plumbline_broker"  # owns the message queues alone
 EXTENSIONS = ("vector", "pg_trgm", "unaccent", "btree_gist")
+READER_PARAMETER = "plumbline.reader"  # who rows are read as; triggers of the owner's read as the system
 DURABLE = {
     "fsync": ("on",),
     "full_page_writes": ("on",),
@@ -49,6 +50,7 @@ def prepare_database(server: PrivatePostgres, *, for_tests: bool = False) -> Non
         for role in (OWNER, WEB, BROKER):
             secret = server.home.secret(f"{role.removeprefix('plumbline_')}-password")
             make_role(connection, role=role, password=secret, makes_databases=for_tests and role == OWNER)
+        let_owner_set_reader(connection, owner=OWNER)
         if for_tests:
             # Tests end sessions of the application's role, and every test database is a copy of template1.
             connection.execute(sql.SQL("GRANT pg_signal_backend TO {}").format(sql.Identifier(OWNER)))
@@ -84,6 +86,15 @@ def make_role(connection: psycopg.Connection, *, role: str, password: str, makes
     )
 
 
+def let_owner_set_reader(connection: psycopg.Connection, *, owner: str) -> None:
+    """Let functions of the owner's say that they read as the system, which PostgreSQL asks a superuser to permit."""
+    connection.execute(
+        sql.SQL("GRANT SET ON PARAMETER {} TO {}").format(
+            sql.SQL(".").join(sql.Identifier(part) for part in READER_PARAMETER.split(".")), sql.Identifier(owner)
+        )
+    )
+
+
 def make_extensions(connection: psycopg.Connection) -> None:
     """Create the extensions the migrations build on; needs a superuser for vector."""
     available = {row[0] for row in connection.execute("SELECT name FROM pg_available_extensions").fetchall()}
@@ -111,14 +122,23 @@ def _let_policies_use_the_index_of_words(connection: psycopg.Connection) -> None
 def furnish_given_database(owner_url: str) -> None:
     """Make the extensions in a database that is not ours to administer, or say who has to."""
     with reaching(owner_url) as connection:
+        owner = connection.info.user
         try:
             make_extensions(connection)
+            if not _may_set_reader(connection):
+                let_owner_set_reader(connection, owner=owner)
         except psycopg.errors.InsufficientPrivilege as error:
-            statements = "; ".join(f"CREATE EXTENSION IF NOT EXISTS {name}" for name in EXTENSIONS)
+            statements = [f"CREATE EXTENSION IF NOT EXISTS {name}" for name in EXTENSIONS]
+            statements.append(f"GRANT SET ON PARAMETER {READER_PARAMETER} TO {owner}")
             raise CannotContinue(
-                f"The database lacks extensions that its owner may not create: {str(error).splitlines()[0]}.",
-                f"Let a superuser run in it: {statements};",
+                f"The owner of the database lacks a right or an extension: {str(error).splitlines()[0]}.",
+                f"Let a superuser run in it: {'; '.join(statements)};",
             ) from None
+
+
+def _may_set_reader(connection: psycopg.Connection) -> bool:
+    row = connection.execute("SELECT has_parameter_privilege(%s, 'SET')", [READER_PARAMETER]).fetchone()
+    return bool(row and row[0])
 
 
 @contextlib.contextmanager
