@@ -16,6 +16,7 @@ from governance.edits import EditInput
 from governance.models import Change
 from governance.publishing import publish_change
 from governance.reviews import review_change
+from governance.screening import screen_edits
 
 PASSWORD = "correct horse battery staple"
 
@@ -103,11 +104,21 @@ def submit(cast: Cast, *edits: EditInput, now: datetime | None = None) -> Change
     return submit_change(actor=cast.author, change_id=change.pk, now=now or timezone.now())
 
 
+def read_warnings(change: Change) -> str:
+    """The digest of what screening warns of, as a reviewer who has read it sends it."""
+    return screen_edits(change.edits.all()).digest
+
+
 def approve(cast: Cast, *edits: EditInput, now: datetime | None = None) -> Change:
     """A change of the author's, approved by the reviewer."""
     change = submit(cast, *edits, now=now)
     review_change(
-        actor=cast.reviewer, change_id=change.pk, decision="approve", digest=change.digest, now=now or timezone.now()
+        actor=cast.reviewer,
+        change_id=change.pk,
+        decision="approve",
+        digest=change.digest,
+        screening=read_warnings(change),
+        now=now or timezone.now(),
     )
     change.refresh_from_db()
     return change

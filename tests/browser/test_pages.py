@@ -220,7 +220,7 @@ def test_change__many_edits__each_is_fetched_when_opened(visit: Any, places: dic
     folds = reviewer.page.locator(".edit-fold")
     assert folds.count() == 50
     folds.first.locator("summary").click()
-    folds.first.get_by_text("Rule 0.").wait_for()
+    folds.first.get_by_text("Rule 0.").first.wait_for()
 
 
 def test_theme__dark_chosen__stays_dark_on_the_next_page(visit: Any, places: dict[str, int]) -> None:

@@ -357,7 +357,7 @@ def test_read__hostile_text__takes_time_in_proportion(text: str) -> None:
         return time.perf_counter() - begun
 
     short = min(seconds(text[: len(text) // 4]) for _ in range(2))
-    assert seconds(text) < max(16 * short, 0.5), "four times the text may not take sixteen times the time"
+    assert seconds(text) < max(16 * short, 2.0), "four times the text may not take sixteen times the time"
 
 
 def test_contradiction__two_hostile_texts__ends_soon() -> None:

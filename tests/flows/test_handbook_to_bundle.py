@@ -16,7 +16,7 @@ from governance.models import AuditEvent, Change
 from governance.publishing import publish_change
 from governance.reviews import review_change
 from tests.agents.conftest import contract, give
-from tests.cast import Cast
+from tests.cast import Cast, read_warnings
 
 QUESTION = "How long can I keep my comp time before it expires?"
 
@@ -38,7 +38,14 @@ def test_handbook__imported_approved_and_asked__is_cited_with_version_and_approv
 
     now = timezone.now()
     change = submit_change(actor=cast.author, change_id=change.pk, now=now)
-    review_change(actor=cast.reviewer, change_id=change.pk, decision="approve", digest=change.digest, now=now)
+    review_change(
+        actor=cast.reviewer,
+        change_id=change.pk,
+        decision="approve",
+        digest=change.digest,
+        screening=read_warnings(change),
+        now=now,
+    )
     publish_change(actor=cast.author, change_id=change.pk, now=timezone.now())
 
     terms = contract(cast, [], slug="people", most_matches=5, token_budget=6_000)

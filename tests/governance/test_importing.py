@@ -23,7 +23,7 @@ from governance.importing import ImportPending, carry_out, plan_import
 from governance.models import Change, ChangeState, Edit
 from governance.publishing import publish_change
 from governance.reviews import review_change
-from tests.cast import creation, publish, revision
+from tests.cast import creation, publish, read_warnings, revision
 
 TREE = {
     "index.md": '# Welcome\n\nRead [leave](people/leave.md#carry-over) and [travel]({% page "/people/travel/" %}).\n',
@@ -60,7 +60,12 @@ def bring_in(cast, tree, **more):
 
 def approve_and_publish(cast, change):
     review_change(
-        actor=cast.reviewer, change_id=change.pk, decision="approve", digest=change.digest, now=timezone.now()
+        actor=cast.reviewer,
+        change_id=change.pk,
+        decision="approve",
+        digest=change.digest,
+        screening=read_warnings(change),
+        now=timezone.now(),
     )
     publish_change(actor=cast.author, change_id=change.pk, now=timezone.now())
 

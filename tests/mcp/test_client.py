@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -44,7 +45,9 @@ def run(site: str, agent: Speaker, use: Callable[[Client], Awaitable[Any]], *, m
             async with connected(site, agent, mode) as client:
                 return await use(client)
 
-    return anyio.run(whole)
+    # In a thread of its own: a browser test before may have left an event loop in this one.
+    with ThreadPoolExecutor(max_workers=1) as apart:
+        return apart.submit(anyio.run, whole).result()
 
 
 @pytest.mark.parametrize(("mode", "version"), [("auto", "2026-07-28"), ("legacy", "2025-11-25")])

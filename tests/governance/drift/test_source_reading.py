@@ -11,6 +11,7 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import pytest
@@ -341,7 +342,9 @@ class TestQuery:
     @pytest.fixture
     def connections(self, django_db_setup: None) -> dict[str, str]:
         kept = connection.settings_dict
-        return {"here": f"postgresql://{kept['USER']}@{kept['HOST']}:{kept['PORT']}/{kept['NAME']}"}
+        return {
+            "here": f"postgresql://{kept['USER']}:{quote(kept['PASSWORD'])}@{kept['HOST']}:{kept['PORT']}/{kept['NAME']}"
+        }
 
     def test_rows__become_a_table_in_an_order_of_their_own(self, connections: dict[str, str]) -> None:
         query = "SELECT name, days FROM (VALUES ('b | c', 28), ('a', NULL)) AS x (name, days)"
