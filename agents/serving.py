@@ -17,11 +17,12 @@ from agents.escalations import escalate
 from agents.models import ContractVersion, Scope, WhenIncomplete
 from agents.questions import note_question
 from agents.recording import record
+from agents.sent_tasks import check_task_size
 from agents.standing import HandedOver, StandingAnswer, hand_over, judged
 from context import kinds
 from context.bundles import AssembledBundle, ContextUnavailable, Order, assemble
 from context.client_address import current_client_address
-from context.digests import canonical, check_storable, digest_of, iso
+from context.digests import check_storable, digest_of, iso
 from context.errors import DomainError, InvalidInput, NotFound, NotPermitted
 from context.moments import parse_moment
 from context.request_id import current_request_id
@@ -30,8 +31,8 @@ from context.search import LONGEST_QUERY
 from context.statements import rows
 from context.visibility import reader, visible
 from governance.audit import ledger
+from governance.audit.attempts import denials_recorded
 
-LARGEST_TASK_BYTES = 262_144
 LONGEST_QUERY_FROM_TASK = 1_000
 EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 FIELDS = ("contract", "task", "query", "as_of", "token_budget", "format")
@@ -107,13 +108,7 @@ def parse_request(body: Mapping[str, Any], *, now: datetime) -> BundleRequest:
         )
     task = body.get("task")
     check_storable([query, task], field="task")
-    if task is not None and len(canonical(task)) > LARGEST_TASK_BYTES:
-        raise InvalidInput(
-            f"task is larger than {LARGEST_TASK_BYTES} bytes.",
-            field="task",
-            limit=LARGEST_TASK_BYTES,
-            fix="Send the part of the task that the contract's schema asks for.",
-        )
+    check_task_size(task)
     budget = body.get("token_budget")
     if budget is not None and (not isinstance(budget, int) or isinstance(budget, bool) or budget < 1):
         raise InvalidInput(
@@ -198,16 +193,29 @@ def order_for(*, agent: AuthenticatedAgent, asked: BundleRequest) -> tuple[Contr
     )
 
 
-def read_bundle(*, agent: AuthenticatedAgent, digest: str) -> bytes:
-    """The same bytes again, if the agent received them, may still read every entry, and none has ended since."""
-    agent.require(Scope.BUNDLES_READ)
-    with reading_as(agent.principal):
-        found = rows(_READ, {**reader(agent.principal), "digest": digest, "agent": agent.principal.id})
-    if not found:
-        raise NotFound("There is no such bundle.")
-    body, contract, as_of, hidden, ended = found[0]
-    if hidden or contract not in agent.contracts:
-        raise BundleNotPermitted("The agent may no longer read everything in this bundle.", fix="Ask for a new bundle.")
+def read_bundle(*, agent: AuthenticatedAgent, digest: str, now: datetime) -> bytes:
+    """The same bytes again, if the agent received them, may still read every entry, and none has ended since.
+
+    Who may no longer have them leaves an event; what was never this agent's reads as nonexistent and leaves none.
+    """
+    subject = ledger.Subject(type="bundle", id=digest[:64], label=f"bundle {digest[:12]} for {agent.slug}")
+    with denials_recorded(
+        actor=agent.principal,
+        action="agents.bundle.read",
+        subject=lambda: subject,
+        now=now,
+        data={"agent": agent.slug, "key": agent.key_prefix},
+    ):
+        agent.require(Scope.BUNDLES_READ)
+        with reading_as(agent.principal):
+            found = rows(_READ, {**reader(agent.principal), "digest": digest, "agent": agent.principal.id})
+        if not found:
+            raise NotFound("There is no such bundle.")
+        body, contract, as_of, hidden, ended = found[0]
+        if hidden or contract not in agent.contracts:
+            raise BundleNotPermitted(
+                "The agent may no longer read everything in this bundle.", fix="Ask for a new bundle."
+            )
     if ended and as_of is None:
         raise BundleEnded("A text in this bundle is no longer valid.", fix="Ask for a new bundle.")
     return b'{"digest":"' + digest.encode() + b'",' + bytes(body)[1:]

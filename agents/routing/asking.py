@@ -18,12 +18,12 @@ from agents.routing.definitions import Table
 from agents.routing.explaining import explain
 from agents.routing.facts import LONGEST_TEXT, Facts, Value, context_values
 from agents.routing.rule_sets import decider_of, rule_set_for
+from agents.sent_tasks import check_task_size
 from context.access import Principal
-from context.digests import canonical, check_storable, digest_of, iso
+from context.digests import check_storable, digest_of, iso
 from context.epochs import epoch_of
 from context.errors import InvalidInput
 
-LARGEST_TASK_BYTES = 262_144
 LONGEST_RUN = 64
 FIELDS = ("rule_set", "task_type", "task", "text", "run")
 
@@ -74,13 +74,7 @@ def parse_question(body: Mapping[str, Any]) -> Question:
         named[name] = value
     task = body.get("task")
     check_storable([task, *named.values()], field="task")
-    if task is not None and len(canonical(task)) > LARGEST_TASK_BYTES:
-        raise InvalidInput(
-            f"task is larger than {LARGEST_TASK_BYTES} bytes.",
-            field="task",
-            limit=LARGEST_TASK_BYTES,
-            fix="Send the fields that the rules ask about.",
-        )
+    check_task_size(task)
     return Question(
         task=task,
         text=named["text"] or "",

@@ -10,7 +10,8 @@ from uuid import UUID
 from django.db import transaction
 
 from agents.authentication import AuthenticatedAgent
-from agents.models import Agent, AgentState, HandOff, LeaseEnding, Run, RunLease, RunState
+from agents.held_contracts import held_contract
+from agents.models import HandOff, LeaseEnding, Run, RunLease, RunState
 from agents.runs.leases import LeaseLost, hold
 from agents.runs.moving import end_lease, move, tell
 from agents.runs.outputs import OutputVerdict, judge_output
@@ -144,22 +145,16 @@ def hand_off(
         )
     with transaction.atomic():
         run, lease = hold(agent=agent, run_id=run_id, token=token, now=now)
-        taker = Agent.objects.filter(slug=to[:60], state=AgentState.SANCTIONED).exclude(pk=agent.principal.id).first()
-        terms = (
-            taker.contracts.select_related("current_version")
-            .filter(slug=contract[:60], current_version__isnull=False)
-            .first()
-            if taker is not None
-            else None
-        )
-        if taker is None or terms is None or run.agent is None:
+        held = held_contract(agent=to, contract=contract) if to != agent.slug else None
+        if held is None or run.agent is None:
             # One answer for no agent, a suspended one, and one that does not hold the contract.
             raise NotFound("There is no such agent with that contract.", field="to", fix="Hand off to another agent.")
+        taker, terms = held
         end_lease(lease=lease, ending=LeaseEnding.HANDED_OFF, now=now)
         handed = HandOff.objects.create(
             run=run, from_agent=run.agent, to_agent=taker, reason=reason, payload=payload, handed_at=now
         )
-        run.agent, run.contract_version = taker, terms.current_version
+        run.agent, run.contract_version = taker, terms
         run.attempt, run.not_before = 0, now
         move(run=run, to=RunState.QUEUED, now=now)
         run.save()

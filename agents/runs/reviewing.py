@@ -11,12 +11,13 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q, QuerySet
 
-from agents.models import Agent, AgentState, ContractVersion, Run, RunReview, RunReviewDecision, RunState
+from agents.held_contracts import held_contract
+from agents.models import Agent, ContractVersion, Run, RunReview, RunReviewDecision, RunState
 from agents.output_checks.judging import Judgement, judge
 from agents.routing.candidates import candidates_of
+from agents.runs.finishing import LARGEST_OUTPUT_BYTES
 from agents.runs.moving import move, tell
 from agents.runs.outputs import given_to
-from agents.runs.starting import LARGEST_TASK_BYTES
 from context.access import Principal, principal_for
 from context.digests import canonical, check_storable, digest_of
 from context.errors import Conflict, InvalidInput, NotFound, NotPermitted, PreconditionFailed
@@ -189,17 +190,10 @@ def _accept(*, run: Run, output: Any) -> None:
 
 
 def _taker(said: RunDecision) -> tuple[Agent, ContractVersion]:
-    agent = Agent.objects.filter(slug=said.agent, state=AgentState.SANCTIONED).first()
-    contract = (
-        agent.contracts.select_related("current_version")
-        .filter(slug=said.contract, current_version__isnull=False, retired_at__isnull=True)
-        .first()
-        if agent is not None
-        else None
-    )
-    if agent is None or contract is None or contract.current_version is None:
+    held = held_contract(agent=said.agent, contract=said.contract)
+    if held is None:
         raise NotFound("There is no such agent with that contract.", field="agent", fix="Choose another agent.")
-    return agent, contract.current_version
+    return held
 
 
 def _noted(cause: str, detail: str, principal: Principal, now: datetime) -> Mapping[str, Any]:
@@ -216,5 +210,5 @@ def _check(said: RunDecision) -> None:
         raise InvalidInput("The comment is too long.", field="comment", limit=LONGEST_COMMENT, fix="Shorten it.")
     if said.decision in (RunReviewDecision.REJECT, RunReviewDecision.SEND_BACK) and not said.comment.strip():
         raise InvalidInput("Say why.", field="comment", fix="Tell the agent's owner what is wrong with it.")
-    if len(canonical(said.output)) > LARGEST_TASK_BYTES * 4:
-        raise InvalidInput("The output is too large.", field="output", limit=LARGEST_TASK_BYTES * 4, fix="Send less.")
+    if len(canonical(said.output)) > LARGEST_OUTPUT_BYTES:
+        raise InvalidInput("The output is too large.", field="output", limit=LARGEST_OUTPUT_BYTES, fix="Send less.")

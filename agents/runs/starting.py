@@ -11,18 +11,19 @@ from uuid import UUID
 
 from django.db import transaction
 
-from agents.models import Agent, AgentState, ContextContract, ContractVersion, Run, RunState
+from agents.held_contracts import held_contract
+from agents.models import Agent, ContractVersion, Run, RunState
 from agents.models.runs import time_ordered_uuid
 from agents.routing.asking import Question, ask
 from agents.routing.decisions import keep_decision
 from agents.runs.moving import tell
+from agents.sent_tasks import check_task_size
 from context.access import Principal
-from context.digests import canonical, check_storable, digest_of
+from context.digests import check_storable, digest_of
 from context.errors import InvalidInput
 from context.models import Domain
 from governance.audit import ledger
 
-LARGEST_TASK_BYTES = 262_144
 MOST_ATTEMPTS = 10
 UNTYPED = "untyped"  # the task type of a run of which no rule and no classifier knew one
 
@@ -119,15 +120,11 @@ def assignment_of(outcome: Mapping[str, Any]) -> Assignment:
     targets = [{"agent": outcome["agent"], "contract": outcome["contract"]}, *outcome.get("fallbacks", [])]
     while targets:
         first, *targets = targets
-        held = (
-            ContextContract.objects.select_related("current_version")
-            .filter(slug=first["contract"], agents__slug=first["agent"], agents__state=AgentState.SANCTIONED)
-            .first()
-        )
-        if held is not None and held.current_version is not None:
+        held = held_contract(agent=first["agent"], contract=first["contract"])
+        if held is not None:
             return Assignment(
-                agent=Agent.objects.get(slug=first["agent"]),
-                contract_version=held.current_version,
+                agent=held[0],
+                contract_version=held[1],
                 fallbacks=[{"agent": each["agent"], "contract": each["contract"]} for each in targets],
                 because=because,
             )
@@ -180,13 +177,7 @@ def check_order(order: RunOrder, *, now: datetime) -> None:
     if not order.task_type.strip() or len(order.task_type) > 60:
         raise InvalidInput("A run needs a task type.", field="task_type", limit=60, fix="Name the type of the task.")
     check_storable([order.task_type, order.task], field="task")
-    if len(canonical(order.task)) > LARGEST_TASK_BYTES:
-        raise InvalidInput(
-            f"task is larger than {LARGEST_TASK_BYTES} bytes.",
-            field="task",
-            limit=LARGEST_TASK_BYTES,
-            fix="Store what is large elsewhere, and send where it is.",
-        )
+    check_task_size(order.task)
     if not 1 <= order.most_attempts <= MOST_ATTEMPTS:
         raise InvalidInput(
             f"A run is tried 1 to {MOST_ATTEMPTS} times.",

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from agents.models import Agent, AgentState, ContractVersion, Run, RunState
+from agents.held_contracts import held_contract
+from agents.models import Agent, ContractVersion, Run, RunState
 from agents.runs.moving import move, tell
 from context.access import Principal
 from governance.audit import ledger
@@ -46,16 +47,9 @@ def next_agent(*, run: Run) -> tuple[Agent, ContractVersion] | None:
     """The next fallback that may still work, taken off the run's list; None at its end."""
     while run.fallbacks:
         following, *run.fallbacks = run.fallbacks
-        agent = Agent.objects.filter(slug=following["agent"], state=AgentState.SANCTIONED).first()
-        if agent is None:
-            continue
-        contract = (
-            agent.contracts.select_related("current_version")
-            .filter(slug=following["contract"], current_version__isnull=False)
-            .first()
-        )
-        if contract is not None and contract.current_version is not None:
-            return agent, contract.current_version
+        held = held_contract(agent=following["agent"], contract=following["contract"])
+        if held is not None:
+            return held
     return None
 
 
