@@ -9,6 +9,19 @@ from agents.models.coverage import KeyMisuse, MisuseReason, Question
 from agents.models.dispatch import PushTarget
 from agents.models.endpoints import EndpointState, EndpointVersion, Health, Latency, ModelEndpoint
 from agents.models.feedback import Feedback, FeedbackKind, FeedbackState, TextPrint
+from agents.models.flows import (
+    Flow,
+    FlowEvent,
+    FlowEventState,
+    FlowRun,
+    FlowRunState,
+    FlowRunStep,
+    FlowStepRun,
+    FlowStepState,
+    FlowVersion,
+    TriggerSecret,
+    TryBecause,
+)
 from agents.models.memory import MemoryEntry
 from agents.models.recall import RecallCase, RecallEntry, RecallEntryState
 from agents.models.registry import Agent, AgentKey, AgentState, Scope
@@ -35,6 +48,15 @@ __all__ = [
     "Feedback",
     "FeedbackKind",
     "FeedbackState",
+    "Flow",
+    "FlowEvent",
+    "FlowEventState",
+    "FlowRun",
+    "FlowRunState",
+    "FlowRunStep",
+    "FlowStepRun",
+    "FlowStepState",
+    "FlowVersion",
     "HandOff",
     "Health",
     "KeyMisuse",
@@ -65,6 +87,8 @@ __all__ = [
     "Scope",
     "StepState",
     "TextPrint",
+    "TriggerSecret",
+    "TryBecause",
     "UnsanctionedUse",
     "UseKind",
     "UseState",

@@ -27,6 +27,8 @@ APPEND_ONLY = (
     "agents_handoff",
     "agents_runbundle",
     "agents_runreview",
+    "agents_flowversion",
+    "agents_flowsteprun",
 )
 NEVER_DELETED = (
     "context_contextversion",
@@ -41,6 +43,10 @@ NEVER_DELETED = (
     "agents_run",
     "agents_runlease",
     "agents_runstep",
+    "agents_flow",
+    "agents_flowrun",
+    "agents_flowrunstep",
+    "agents_flowevent",
 )
 
 
