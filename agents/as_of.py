@@ -10,12 +10,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
-import orjson
 from django.db import connection, transaction
 
 from agents.authentication import AuthenticatedAgent
+from agents.held_versions import HeldVersion, held_versions
 from agents.models import AgentState
 from context.access import Principal
 from context.errors import NotFound
@@ -28,7 +27,7 @@ SELECT rights.state, rights.clearance, rights.group_ids,
                  UNION
                  SELECT below.id FROM context_domain below JOIN reach ON below.parent_id = reach.id
              ) SELECT id FROM reach),
-       (SELECT jsonb_object_agg(contract.slug, jsonb_build_array(version.id, version.digest))
+       (SELECT jsonb_object_agg(contract.slug, jsonb_build_array(version.id, version.digest, contract.id))
         FROM agents_contextcontract contract
         CROSS JOIN LATERAL (
             SELECT id, digest FROM agents_contractversion
@@ -53,8 +52,8 @@ def as_it_was(*, agent: AuthenticatedAgent, contract: str, at: datetime) -> Auth
     return replace(agent, principal=principal, contracts={contract: held})
 
 
-def held_then(*, principal: Principal, contract: str, at: datetime) -> tuple[Principal, tuple[int, str]]:
-    """An agent's principal as it reads that moment's texts, and the id and digest of the contract's version then."""
+def held_then(*, principal: Principal, contract: str, at: datetime) -> tuple[Principal, HeldVersion]:
+    """An agent's principal as it reads that moment's texts, and the contract's version then."""
     then, held = rights_at(principal=principal, at=at)
     if then is None or contract not in held:
         raise NotFound(
@@ -65,8 +64,8 @@ def held_then(*, principal: Principal, contract: str, at: datetime) -> tuple[Pri
     return replace(principal, then=then), held[contract]
 
 
-def rights_at(*, principal: Principal, at: datetime) -> tuple[Principal | None, dict[str, tuple[int, str]]]:
-    """What the agent might read then, and its contracts as (version id, digest) by slug; nobody where it had no right.
+def rights_at(*, principal: Principal, at: datetime) -> tuple[Principal | None, dict[str, HeldVersion]]:
+    """What the agent might read then, and the versions of its contracts by slug; nobody where it had no right.
 
     One statement.
     """
@@ -82,8 +81,7 @@ def rights_at(*, principal: Principal, at: datetime) -> tuple[Principal | None, 
         roles=frozenset(),
         then=None,
     )
-    held: dict[str, Any] = orjson.loads(contracts) if contracts else {}
-    return then, {slug: (int(version), str(digest)) for slug, (version, digest) in held.items()}
+    return then, held_versions(contracts)
 
 
 @contextmanager

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-import orjson
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
+from agents.held_versions import HeldVersion, held_versions
 from agents.keys import hash_of_secret
 from agents.misuse import note_misuse
 from agents.models import AgentState, MisuseReason, Scope, UseKind
@@ -43,7 +43,7 @@ SELECT key.id, key.secret_sha256, key.scopes,
                  UNION
                  SELECT below.id FROM context_domain below JOIN reach ON below.parent_id = reach.id
              ) SELECT id FROM reach),
-       (SELECT jsonb_object_agg(contract.slug, jsonb_build_array(version.id, version.digest))
+       (SELECT jsonb_object_agg(contract.slug, jsonb_build_array(version.id, version.digest, contract.id))
         FROM agents_agent_contracts assigned
         JOIN agents_contextcontract contract ON contract.id = assigned.contextcontract_id
         JOIN agents_contractversion version ON version.id = contract.current_version_id
@@ -105,7 +105,7 @@ class ScopeMissing(NotPermitted):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class AuthenticatedAgent:
-    """An agent that presented a valid key. `contracts` maps the slug of each it holds to its version's id and digest.
+    """An agent that presented a valid key. `contracts` has the version of each that it holds by its slug.
 
     `clock` is the last change of anything at the moment of the check; it is not for the agent to know.
 
@@ -117,7 +117,7 @@ class AuthenticatedAgent:
     key_id: int
     key_prefix: str
     scopes: frozenset[str]
-    contracts: Mapping[str, tuple[int, str]]
+    contracts: Mapping[str, HeldVersion]
     clock: int = 0
     is_authenticated: bool = True
     is_anonymous: bool = False
@@ -180,7 +180,7 @@ def authenticate(header: str) -> AuthenticatedAgent:
         key_id=row.key_id,
         key_prefix=prefix,
         scopes=frozenset(row.scopes),
-        contracts=orjson.loads(row.contracts) if row.contracts else {},
+        contracts=held_versions(row.contracts),
         clock=row.clock,
     )
 

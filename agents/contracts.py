@@ -8,6 +8,7 @@ from functools import lru_cache
 from typing import Any
 
 from agents.models import ContractVersion, WhenIncomplete
+from context.remembered import forgotten_with_the_database
 from context.requirements import Requirement
 from context.tokens import DEFAULT_TOKENIZER
 
@@ -49,10 +50,18 @@ def requirements_of(stated: Sequence[Mapping[str, Any]]) -> tuple[Requirement, .
 
 
 @lru_cache(maxsize=1024)
-def terms_of(version_id: int, digest: str) -> tuple[ContractVersion, tuple[Requirement, ...]]:
-    """A contract version and its requirements. It never changes, so it is read once; `digest` guards its identity."""
-    version = ContractVersion.objects.select_related("contract").get(pk=version_id, digest=digest)
+def terms_of(version_id: int, digest: str, contract_id: int) -> tuple[ContractVersion, tuple[Requirement, ...]]:
+    """A contract version and its requirements, read once, as it never changes. Takes a `HeldVersion` in its parts.
+
+    All three are needed to know it again: a database that was set back gives the number of a version once more, and
+    another contract may say word for word the same.
+    """
+    found = ContractVersion.objects.select_related("contract")
+    version = found.get(pk=version_id, digest=digest, contract_id=contract_id)
     return version, requirements_of(version.requirements)
+
+
+forgotten_with_the_database(terms_of.cache_clear)
 
 
 def name_of(stated: Mapping[str, Any]) -> str:

@@ -8,7 +8,7 @@ receipt is committed. See docs/decisions/what-a-receipt-proves.md.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from threading import Lock
@@ -20,6 +20,7 @@ from django.db import OperationalError, connection
 from psycopg.pq import ExecStatus
 from psycopg.pq.abc import PGresult
 
+from context.remembered import forget_the_database
 from context.statements import rows
 
 # Connections of their own that a process keeps for this: while one waits for the disk, the next takes what has come.
@@ -144,11 +145,6 @@ def deliver(row: Mapping[str, Any], body: bytes | None = None) -> Delivered | No
     return own.answer
 
 
-def on_new_connection(forget: Callable[[], None]) -> None:
-    """Call `forget` whenever a connection is made anew: the database behind it may be another one, or an older copy."""
-    _forgetting.append(forget)
-
-
 class _Lane:
     """One connection, used by one thread at a time."""
 
@@ -197,8 +193,7 @@ class _Lane:
             if result.status != ExecStatus.COMMAND_OK:
                 made.close()
                 raise psycopg.errors.error_from_result(result, encoding="utf-8")
-        for forget in _forgetting:
-            forget()
+        forget_the_database()
         self._connection, self._of = made, wanted
         return made
 
@@ -216,7 +211,6 @@ def _values(result: PGresult) -> list[tuple[bytes | None, ...]]:
 
 
 _Found = list[tuple[int, int | None, str]]
-_forgetting: list[Callable[[], None]] = []
 _lock = Lock()
 _queue: list[_Waiting] = []
 _idle: list[_Lane] = [_Lane() for _ in range(LANES)]

@@ -14,6 +14,7 @@ from threading import Lock
 from django.conf import settings
 
 from context.digests import canonical, iso
+from context.remembered import forgotten_with_the_database
 from context.signing import key_id, sign
 
 FORMAT = "plumbline-bundle-lease/1"
@@ -96,8 +97,10 @@ def forget() -> None:
     """Forget all leases: what is on record may be in another database."""
     with _lock:
         _kept.clear()
+        _repeated.clear()
 
 
 _kept: OrderedDict[Place, Lease] = OrderedDict()
 _repeated: dict[Place, int] = {}
 _lock = Lock()
+forgotten_with_the_database(forget)

@@ -19,7 +19,7 @@ from django.db import connection
 
 from agents import leases
 from agents.authentication import AuthenticatedAgent
-from agents.deliveries import Conditions, conditions_of, deliver, on_new_connection, stands
+from agents.deliveries import Conditions, conditions_of, deliver, stands
 from agents.leases import Lease
 from agents.models import ReceiptKind
 from context.access import Principal
@@ -203,6 +203,3 @@ class Memory(Generic[Kept]):
         with self._lock:
             self._kept.clear()
             self._size = 0
-
-
-on_new_connection(leases.forget)

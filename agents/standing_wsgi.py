@@ -18,9 +18,9 @@ import psycopg
 from django.db import Error as DatabaseFailure
 
 from agents.bundle_headers import agreed_headers, held_digests
-from agents.deliveries import on_new_connection
 from agents.standing import MOST_BYTES_KEPT, HandedOver, Memory, StandingAnswer, confirm
 from config.request_id import address_in, request_id_in
+from context.remembered import forgotten_with_the_database
 
 ADDRESS = "/api/v1/bundles/"
 # Where the view leaves what it served, for the next request that is exactly alike.
@@ -48,7 +48,7 @@ class StandingAnswers:
     def __init__(self, application: Callable[[Environ, StartResponse], Iterable[bytes]]) -> None:
         self._application = application
         self._memory: Memory[_Remembered] = Memory(MOST_BYTES_KEPT, lambda kept: len(kept.known.answer) + 2_000)
-        on_new_connection(self._memory.clear)
+        forgotten_with_the_database(self._memory.clear)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         key = _key(environ)

@@ -15,6 +15,7 @@ import orjson
 from context.access import Principal
 from context.entries import Place
 from context.epochs import CLOCK
+from context.remembered import forgotten_with_the_database
 from context.statements import rows
 from context.visibility import reader, visible, was_permitted
 
@@ -82,6 +83,14 @@ def definitions(
 
 _glossaries: OrderedDict[tuple[Principal, datetime | None], _Glossary] = OrderedDict()
 _lock = Lock()
+
+
+def _forget() -> None:
+    with _lock:
+        _glossaries.clear()
+
+
+forgotten_with_the_database(_forget)
 
 
 def _glossary(principal: Principal, as_of: datetime | None) -> _Glossary:

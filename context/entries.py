@@ -17,6 +17,7 @@ from context.digests import canonical, iso
 from context.errors import Conflict
 from context.formats.facts import lines_of
 from context.models import Sensitivity
+from context.remembered import forgotten_with_the_database
 from context.statements import rows
 from context.tokens import count_tokens
 
@@ -232,5 +233,11 @@ class _Kept:
                 _, (_, given_up) = self._entries.popitem(last=False)
                 self._size -= given_up
 
+    def clear(self) -> None:
+        with self._lock:
+            self._entries.clear()
+            self._size = 0
+
 
 _kept = _Kept(MOST_BYTES_KEPT)
+forgotten_with_the_database(_kept.clear)

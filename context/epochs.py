@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from context.access import Principal
+from context.remembered import forgotten_with_the_database
 from context.statements import rows
 from context.visibility import reader
 
@@ -57,3 +58,11 @@ def next_boundary(*, clock: int, at: datetime) -> datetime | None:
     found: datetime | None = rows("SELECT plumbline_next_boundary(%(at)s)", {"at": at})[0][0]
     _boundary = (clock, found)
     return found
+
+
+def _forget() -> None:
+    global _boundary
+    _boundary = None
+
+
+forgotten_with_the_database(_forget)

@@ -22,6 +22,7 @@ from psycopg import sql
 
 from agents.deliveries import close_lanes
 from config import env
+from context.remembered import forget_the_database
 from tests.cast import Cast, gather
 from tests.second_line import no_application_filter as filter_switched_off
 
@@ -126,6 +127,7 @@ def committed_db(_template_database: None, django_db_blocker: Any) -> Iterator[N
             connection.close_pool()
         _drop(str(connection.settings_dict["NAME"]))
         _copy(_template(), str(connection.settings_dict["NAME"]))
+        forget_the_database()
 
 
 @pytest.fixture

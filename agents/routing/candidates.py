@@ -9,9 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
-
 from agents.contracts import terms_of
+from agents.held_versions import HeldVersion, held_versions
 from agents.routing.definitions import Table
 from agents.routing.facts import MOST_GAPS, TargetContext, TargetFacts, Value
 from context.access import Principal
@@ -29,7 +28,7 @@ class Candidate:
     slug: str
     state: str
     values: Mapping[str, Value]
-    contracts: Mapping[str, tuple[int, str]]
+    contracts: Mapping[str, HeldVersion]
 
 
 # What every route may ask of an agent comes along; runs and budgets are counted only for a table that asks.
@@ -41,7 +40,7 @@ SELECT agent.id, agent.slug, agent.name, agent.state, agent.clearance,
                  UNION
                  SELECT below.id FROM context_domain below JOIN reach ON below.parent_id = reach.id
              ) SELECT id FROM reach),
-       (SELECT jsonb_object_agg(contract.slug, jsonb_build_array(version.id, version.digest))
+       (SELECT jsonb_object_agg(contract.slug, jsonb_build_array(version.id, version.digest, contract.id))
         FROM agents_agent_contracts assigned
         JOIN agents_contextcontract contract ON contract.id = assigned.contextcontract_id
         JOIN agents_contractversion version ON version.id = contract.current_version_id
@@ -97,7 +96,7 @@ def candidates_of(slugs: Sequence[str], *, load: bool, budget: bool) -> dict[str
             slug=slug,
             state=state,
             values=values,
-            contracts=_contracts(contracts),
+            contracts=held_versions(contracts),
         )
     return found
 
@@ -167,9 +166,3 @@ def context_of(available: Availability) -> TargetContext:
         available=len(met),
         gaps=tuple(gap.as_json() for gap in required_first[:MOST_GAPS]),
     )
-
-
-def _contracts(stated: Any) -> dict[str, tuple[int, str]]:
-    if not stated:
-        return {}
-    return {slug: (version_id, digest) for slug, (version_id, digest) in orjson.loads(stated).items()}

@@ -166,8 +166,8 @@ def _then(principal: Principal, subject: ContextContract, as_of: datetime | None
     assert subject.current_version is not None
     if as_of is None or principal.kind != "agent":
         return principal, subject.current_version
-    then, (version_id, digest) = held_then(principal=principal, contract=subject.slug, at=as_of)
-    return then, terms_of(version_id, digest)[0]
+    then, held = held_then(principal=principal, contract=subject.slug, at=as_of)
+    return then, terms_of(*held)[0]
 
 
 def _moment(text: str) -> datetime | None:

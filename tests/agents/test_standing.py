@@ -16,9 +16,11 @@ from django.db import connection, connections, transaction
 from django.utils import timezone
 
 from agents import deliveries
+from agents.authentication import authenticate
+from agents.contracts import terms_of
 from agents.deliveries import deliver, stands
 from agents.keys import revoke_key
-from agents.models import Agent, Receipt, UnsanctionedUse
+from agents.models import Agent, ContractVersion, Receipt, UnsanctionedUse
 from agents.programs import settle_use
 from agents.registry import set_state
 from context.models import ContextItem
@@ -143,6 +145,20 @@ def test_repetition__contract_changed__gets_what_the_contract_now_asks_for(
     contract(cast, [{"key": "legal/liability"}, {"key": "legal/second"}])
     commit()
     assert len(site.post(comparer).bundle["entries"]) == 2
+
+
+def test_repetition__terms_of_another_contract_with_the_same_number_are_at_hand__are_not_taken_for_its_own(
+    site: Site, cast: Cast, comparer: Presented
+) -> None:
+    # As in a database that was set back: the same number and the same words, but of a contract that came later.
+    held = authenticate(f"Bearer {comparer.bearer}").contracts["review"]
+    terms_of(*held)
+    with pytest.raises(ContractVersion.DoesNotExist):
+        terms_of(held.version_id, held.digest, held.contract_id + 1)
+    commit()
+    site.post(comparer)
+    (remembered,) = site.application._memory._kept.values()
+    assert f"contract:{held.contract_id}" in remembered.known.conditions.row["subjects"]
 
 
 def test_repetition__text_begins_or_ends_by_time_alone__is_judged_anew(
