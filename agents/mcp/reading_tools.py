@@ -162,5 +162,5 @@ def check_output(asking: Asking, asked: Mapping[str, Any]) -> Answer:
 
 def _versions_of(asking: Asking, digest: str) -> set[int]:
     """What stood in a bundle that the agent was given and may still read."""
-    read_bundle(agent=asking.agent, digest=digest)
+    read_bundle(agent=asking.agent, digest=digest, now=asking.now)
     return set(Bundle.objects.values_list("version_ids", flat=True).get(digest=digest))

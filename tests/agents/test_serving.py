@@ -286,10 +286,18 @@ def test_get__text_expired_since__is_gone_but_not_where_the_past_was_asked_for(c
     assert told["gaps"][0]["code"] == "stale"
 
 
-def test_get__contract_taken_away__is_refused(cast: Cast, comparer: Presented) -> None:
+def test_get__contract_taken_away__is_refused_and_each_attempt_leaves_one_event(
+    cast: Cast, comparer: Presented
+) -> None:
     digest = comparer.bundle()["digest"]
     comparer.agent.contracts.clear()
-    problem(comparer.get(f"/api/v1/bundles/{digest}/"), 403, "bundle-not-permitted")
+    for _ in range(2):
+        told = problem(comparer.get(f"/api/v1/bundles/{digest}/"), 403, "bundle-not-permitted")
+    problem(comparer.get(f"/api/v1/bundles/{'0' * 64}/"), 404, "not-found")
+    denied = AuditEvent.objects.filter(action="agents.bundle.read.denied")
+    assert [(each.subject_id, each.data["key"], each.data["why"]) for each in denied] == [
+        (digest, comparer.key.prefix, told["detail"])
+    ] * 2
 
 
 def test_contracts__an_agent_sees_its_own_and_their_availability(cast: Cast, comparer: Presented) -> None:

@@ -66,7 +66,6 @@ RECORDED_ABOVE = {
     "agents.mcp.view.check_address": "a key in an address is refused before anybody is known",
     "agents.mcp.reading_tools.check_output": "an agent is told by the answer; nothing is attempted but to read",
     "agents.runs.reviewing.review_run": "itself; before that it refuses only what is no person",
-    "agents.serving.read_bundle": "each request of an agent is told by the answer; nothing is attempted but to read",
 }
 
 
