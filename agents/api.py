@@ -78,7 +78,7 @@ def bundle(request: HttpRequest, digest: str) -> HttpResponse:
     try:
         require_method(request, "GET")
         agent = authenticate(request.headers.get("Authorization", ""))
-        answer = read_bundle(agent=agent, digest=digest)
+        answer = read_bundle(agent=agent, digest=digest, now=timezone.now())
     except REFUSALS as raised:
         return problem_of(raised, request, allow="GET")
     # Read first: what an agent may no longer have is not confirmed to it either.
