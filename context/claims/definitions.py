@@ -23,6 +23,8 @@ _OPENING = frozenset("\"“*‘'_")
 _CLOSING = frozenset("\"”*’'_")
 LONGEST_TERM = 8  # words
 MOST_DEFINING = 40  # words before a term in brackets that may say what it is
+_FINITE = word_set("is are was were has have had will shall may can must might would could should do does did")
+_RELATIVE = word_set("that which who")
 
 
 def definition_in(sentence: Sentence, tokens: Sequence[Token], text: str) -> Iterator[Claim]:
@@ -52,7 +54,11 @@ def definition_in(sentence: Sentence, tokens: Sequence[Token], text: str) -> Ite
 
 
 def _in_brackets(sentence: Sentence, tokens: Sequence[Token], text: str) -> Iterator[Claim]:
-    """The drafter's way: technical and commercial information (the “Confidential Information”)."""
+    """The drafter's way: technical and commercial information (the “Confidential Information”).
+
+    The term stands for what is named right before it. What is done with that (before the last verb, or behind the
+    bracket) says nothing of what it is.
+    """
     for at, token in enumerate(tokens):
         if token.lower != "(" or token.start < sentence.start or at + 2 >= len(tokens):
             continue
@@ -64,7 +70,7 @@ def _in_brackets(sentence: Sentence, tokens: Sequence[Token], text: str) -> Iter
         end = next((n for n in range(first, min(len(tokens), first + LONGEST_TERM)) if tokens[n].lower == ")"), None)
         if end is None:
             continue
-        begin = max(0, at - MOST_DEFINING)
+        begin = _named_from(tokens, max(0, at - MOST_DEFINING), at)
         yield Claim(
             kind="definition",
             start=sentence.start,
@@ -72,9 +78,19 @@ def _in_brackets(sentence: Sentence, tokens: Sequence[Token], text: str) -> Iter
             focus=(max(sentence.start, tokens[begin].start), tokens[end].end),
             subject=content(tokens[first:end]),
             comparator="means",
-            things=content([*tokens[begin:at], *tokens[end : end + MOST_DEFINING]]),
+            things=content(tokens[begin:at]),
             words=content(tokens),
         )
+
+
+def _named_from(tokens: Sequence[Token], first: int, at: int) -> int:
+    """Where the words begin that name what a bracket at `at` gives a term to: behind the last verb of the sentence
+    itself. A verb behind "which" or "that" is a part of the name.
+    """
+    for place in range(at - 1, first - 1, -1):
+        if tokens[place].lower in _FINITE and tokens[place - 1].lower not in _RELATIVE:
+            return place + 1
+    return first
 
 
 def _term(before: Sequence[Token], text: str) -> Sequence[Token]:

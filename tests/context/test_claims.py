@@ -51,6 +51,10 @@ CONTRADICTORY = [
         "The register shall only include active suppliers.",
         "“Register” means all suppliers, former ones, partners under contract, sponsors, agents and landlords.",
     ),
+    (
+        "The register shall only include active suppliers.",
+        "All suppliers, former ones, sponsors, agents, partners and landlords that have signed (the “Register”) vote.",
+    ),
 ]
 COMPATIBLE = [
     # A scope: tier, people, country, object, condition, exception, period.
@@ -91,6 +95,15 @@ COMPATIBLE = [
     # Tiers of one rule.
     ("Contracts above GBP 10,000 need two signatures.", "Contracts above GBP 50,000 need three signatures."),
     ("Managers approve expenses up to GBP 500.", "Directors approve expenses up to GBP 5,000."),
+    # What a term in brackets stands for is named right before it: neither what is done with that, nor what follows.
+    (
+        "The register shall only include active suppliers.",
+        "Landlords, sponsors, agents, partners, tenants, carriers will be told of active suppliers (the “Register”).",
+    ),
+    (
+        "The register shall only include active suppliers.",
+        "Active suppliers (the “Register”) meet landlords, sponsors, agents, partners, tenants and carriers.",
+    ),
     # The same in other words, and bounds that leave room for each other.
     ("Data is kept for six years.", "Data is kept for 6 years."),
     ("Data is kept for 6 years.", "Data is kept for 72 months."),
