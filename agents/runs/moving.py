@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from agents.models import FINAL_STATES, LeaseEnding, Run, RunLease, RunState
+from agents.runs.waking import wake_after_commit
 from context.access import Principal
 from context.errors import Conflict
 from governance.audit import ledger
@@ -45,7 +46,7 @@ class RunHasEnded(Conflict):
 
 
 def move(*, run: Run, to: RunState, now: datetime) -> None:
-    """Set the state of a locked run. The caller saves it and tells the ledger (`tell`)."""
+    """Set the state of a locked run. The caller saves it and tells the ledger (`tell`). One that waits wakes who sends."""
     if run.ended:
         raise RunHasEnded(f"The run has ended: {run.get_state_display().lower()}.", fix="Start another run.")
     if run.state not in REACHED_FROM[to]:
@@ -56,6 +57,8 @@ def move(*, run: Run, to: RunState, now: datetime) -> None:
     run.state, run.changed_at = to, now
     if to in FINAL_STATES:
         run.ended_at = now
+    if to == RunState.QUEUED:
+        wake_after_commit()
 
 
 def end_lease(*, lease: RunLease, ending: LeaseEnding, now: datetime) -> None:
