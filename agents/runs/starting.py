@@ -17,6 +17,7 @@ from agents.models.runs import time_ordered_uuid
 from agents.routing.asking import Question, ask
 from agents.routing.decisions import keep_decision
 from agents.runs.moving import tell
+from agents.runs.waking import wake_after_commit
 from agents.sent_tasks import check_task_size
 from context.access import Principal
 from context.digests import check_storable, digest_of
@@ -168,6 +169,8 @@ def _open(
             }
         ]
     run.save(force_insert=True)
+    if run.state == RunState.QUEUED:
+        wake_after_commit()
     because = assignment.because or None
     return run, tell(actor=actor, run=run, what="started", now=now, after=run.task_digest, because=because)
 
