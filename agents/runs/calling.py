@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import orjson
@@ -46,11 +48,19 @@ class Reply:
     tool_calls: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
 
 
-def call(*, target: PushTarget, claim: Claim, bundle: ServedBundle, now: datetime) -> Reply | None:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Waiting:
+    """What is done while an agent takes its time: `keep`, each so many seconds. Where it raises, nobody waits on."""
+
+    keep: Callable[[], None]
+    every: float
+
+
+def call(*, target: PushTarget, claim: Claim, bundle: ServedBundle, waiting: Waiting, now: datetime) -> Reply | None:
     """The agent's reply; None where a webhook took the run and will report by itself. Raises CallFailed."""
     if target.kind == PushTarget.Kind.WEBHOOK:
-        return _call_webhook(target=target, claim=claim, bundle=bundle, now=now)
-    return _call_model(target=target, claim=claim, bundle=bundle)
+        return _call_webhook(target=target, claim=claim, bundle=bundle, waiting=waiting, now=now)
+    return _call_model(target=target, claim=claim, bundle=bundle, waiting=waiting)
 
 
 def secret_of(target: PushTarget) -> str:
@@ -59,8 +69,12 @@ def secret_of(target: PushTarget) -> str:
     return hmac.new(settings.SIGNING_KEY.encode(), derived, hashlib.sha256).hexdigest()
 
 
-def _call_webhook(*, target: PushTarget, claim: Claim, bundle: ServedBundle, now: datetime) -> Reply | None:
+def _call_webhook(
+    *, target: PushTarget, claim: Claim, bundle: ServedBundle, waiting: Waiting, now: datetime
+) -> Reply | None:
     run = claim.run
+    # As long as the lease is from when it was taken: who answers 202 in time has it prolonged to more.
+    expires_at = claim.lease.claimed_at + timedelta(seconds=claim.lease.seconds)
     body = canonical(
         {
             "run": str(run.pk),
@@ -68,7 +82,7 @@ def _call_webhook(*, target: PushTarget, claim: Claim, bundle: ServedBundle, now
             "task": run.task,
             "reasons": run.reasons,
             "bundle": orjson.loads(bundle.answer),
-            "lease": {"token": claim.token, "expires_at": iso(claim.lease.expires_at)},
+            "lease": {"token": claim.token, "expires_at": iso(expires_at)},
             "url": f"{settings.SITE_URL}/api/v1/runs/{run.pk}/",
         }
     )
@@ -77,7 +91,7 @@ def _call_webhook(*, target: PushTarget, claim: Claim, bundle: ServedBundle, now
         "Idempotency-Key": str(run.pk),
         "Plumbline-Signature": outgoing.signature(secret_of(target).encode(), int(now.timestamp()), body),
     }
-    answer = _post(target.url, body=body, headers=headers, seconds=target.timeout_seconds)
+    answer = _post(target.url, body=body, headers=headers, seconds=target.timeout_seconds, waiting=waiting)
     if answer.status == 202:
         return None
     said = _object(answer.body)
@@ -86,7 +100,7 @@ def _call_webhook(*, target: PushTarget, claim: Claim, bundle: ServedBundle, now
     return Reply(output=said["output"])
 
 
-def _call_model(*, target: PushTarget, claim: Claim, bundle: ServedBundle) -> Reply:
+def _call_model(*, target: PushTarget, claim: Claim, bundle: ServedBundle, waiting: Waiting) -> Reply:
     run = claim.run
     endpoint = ModelEndpoint.objects.select_related("current_version").filter(agents=target.agent_id).first()
     if endpoint is None or endpoint.current_version is None or endpoint.state != "promoted" or not endpoint.base_url:
@@ -115,7 +129,7 @@ def _call_model(*, target: PushTarget, claim: Claim, bundle: ServedBundle) -> Re
             raise CallFailed("no_credential", f"{endpoint.credential} is not set where runs are dispatched.")
         headers["Authorization"] = f"Bearer {key}"
     url = f"{endpoint.base_url.rstrip('/')}/chat/completions"
-    answer = _post(url, body=orjson.dumps(asked), headers=headers, seconds=target.timeout_seconds)
+    answer = _post(url, body=orjson.dumps(asked), headers=headers, seconds=target.timeout_seconds, waiting=waiting)
     wants_json = terms is not None and terms.output_schema is not None
     return _reply(_object(answer.body), endpoint=endpoint, wants_json=wants_json)
 
@@ -165,11 +179,18 @@ def _reply(said: Mapping[str, Any], *, endpoint: ModelEndpoint, wants_json: bool
     )
 
 
-def _post(url: str, *, body: bytes, headers: Mapping[str, str], seconds: float) -> outgoing.Answer:
+def _post(url: str, *, body: bytes, headers: Mapping[str, str], seconds: float, waiting: Waiting) -> outgoing.Answer:
     sent = {"Content-Type": "application/json", "User-Agent": "Plumbline", **headers}
     try:
         destination = outgoing.vet(
-            url, allowed_hosts=settings.AGENT_ALLOWED_HOSTS, allow_private=settings.AGENT_PRIVATE_ADDRESSES
+            url,
+            allowed_hosts=settings.AGENT_ALLOWED_HOSTS,
+            allow_private=settings.AGENT_PRIVATE_ADDRESSES,
+            setting="AGENT_ALLOWED_HOSTS",
+        )
+        answer = _awaited(
+            waiting,
+            partial(outgoing.exchange, destination, body=body, headers=sent, seconds=seconds, longest=LARGEST_ANSWER),
         )
         answer = outgoing.exchange(destination, body=body, headers=sent, seconds=seconds, longest=LARGEST_ANSWER)
     except outgoing.NotReachable as error:
@@ -182,6 +203,22 @@ def _post(url: str, *, body: bytes, headers: Mapping[str, str], seconds: float) 
             f"answered_{answer.status}", f"{destination.host} answered {answer.status}.", retryable=retryable
         )
     return answer
+
+def _awaited(waiting: Waiting, ask: Callable[[], outgoing.Answer]) -> outgoing.Answer:
+    """What `ask` answers, from a thread of its own, which touches no database; `keep` is called here meanwhile."""
+    asking = ThreadPoolExecutor(max_workers=1, thread_name_prefix="call")
+    try:
+        answer = asking.submit(ask)
+        while True:
+            try:
+                return answer.result(timeout=waiting.every)
+            except TimeoutError:
+                if answer.done():
+                    raise
+                waiting.keep()
+    finally:
+        asking.shutdown(wait=False)
+
 
 
 def _object(body: bytes) -> dict[str, Any]:

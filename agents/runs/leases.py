@@ -73,8 +73,13 @@ def claim_run(*, agent: AuthenticatedAgent, lease_seconds: int = DEFAULT_LEASE, 
         return lease_run(agent=agent, run=run, seconds=lease_seconds, now=now)
 
 
-def lease_run(*, agent: AuthenticatedAgent, run: Run, seconds: int, now: datetime) -> Claim:
-    """Put a queued run, locked by the caller, under a lease. Appends its event: the last thing in the transaction."""
+def lease_run(
+    *, agent: AuthenticatedAgent, run: Run, seconds: int, now: datetime, heard_within: int | None = None
+) -> Claim:
+    """Put a queued run, locked by the caller, under a lease. Appends its event: the last thing in the transaction.
+
+    With `heard_within` it ends after so many seconds already, unless it is kept (`keep_lease`) or prolonged.
+    """
     token = secrets.token_urlsafe(32)
     lease = RunLease.objects.create(
         run=run,
@@ -85,7 +90,7 @@ def lease_run(*, agent: AuthenticatedAgent, run: Run, seconds: int, now: datetim
         seconds=seconds,
         claimed_at=now,
         heard_at=now,
-        expires_at=now + timedelta(seconds=seconds),
+        expires_at=now + timedelta(seconds=min(seconds, heard_within or seconds)),
     )
     move(run=run, to=RunState.RUNNING, now=now)
     run.attempt += 1
@@ -128,6 +133,15 @@ def heartbeat(*, agent: AuthenticatedAgent, run_id: UUID, token: str, now: datet
     with transaction.atomic():
         _, lease = hold(agent=agent, run_id=run_id, token=token, now=now)
         lease.heard_at, lease.expires_at = now, now + timedelta(seconds=lease.seconds)
+        lease.save(update_fields=["heard_at", "expires_at"])
+    return lease
+
+
+def keep_lease(*, agent: AuthenticatedAgent, run_id: UUID, token: str, heard_within: int, now: datetime) -> RunLease:
+    """Say that whoever carries the run to its agent lives: the lease is good for so many seconds from now."""
+    with transaction.atomic():
+        _, lease = hold(agent=agent, run_id=run_id, token=token, now=now)
+        lease.heard_at, lease.expires_at = now, now + timedelta(seconds=heard_within)
         lease.save(update_fields=["heard_at", "expires_at"])
     return lease
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F, Q
 from django.utils import timezone
 
@@ -14,10 +15,10 @@ from agents.authentication import AuthenticatedAgent
 from agents.models import PushTarget, Run, RunState, Scope
 from agents.routing.candidates import candidates_of
 from agents.runs.budgets import spent_budget
-from agents.runs.calling import CallFailed, Reply, call
+from agents.runs.calling import CallFailed, Reply, Waiting, call
 from agents.runs.contexts import give_bundle
 from agents.runs.finishing import complete_run, fail_run
-from agents.runs.leases import Claim, LeaseLost, lease_run
+from agents.runs.leases import Claim, LeaseLost, heartbeat, keep_lease, lease_run
 from agents.runs.moving import move, tell
 from agents.runs.steps import StepReport, report_step
 from agents.runs.trying_again import try_again
@@ -31,6 +32,10 @@ FAILURES_THAT_OPEN = 5
 CIRCUIT_OPEN = timedelta(seconds=30)
 # A lease outlives the call by this, so that what was answered in time can still be recorded.
 MARGIN_SECONDS = 15
+# Until an agent has answered, whoever carries its run says this often that they live. Where they were killed, the run
+# goes to another after the second time, however long the agent may take.
+KEPT_EVERY_SECONDS = 5.0
+HEARD_WITHIN_SECONDS = 20
 ROUTED_AROUND_AT_ONCE = 100
 
 
@@ -106,7 +111,8 @@ def _take(*, run: Run, slug: str, target: PushTarget, now: datetime) -> Pushed |
     agent = reached_as(slug)
     spent = spent_budget(run=run, now=now)
     if agent is not None and spent is None:
-        claim = lease_run(agent=agent, run=run, seconds=target.timeout_seconds + MARGIN_SECONDS, now=now)
+        seconds = target.timeout_seconds + MARGIN_SECONDS
+        claim = lease_run(agent=agent, run=run, seconds=seconds, heard_within=HEARD_WITHIN_SECONDS, now=now)
         return Pushed(agent=agent, target=target, claim=claim)
     if agent is None:
         detail = "The agent is not sanctioned."
@@ -145,15 +151,32 @@ def _carry_out(pushed: Pushed) -> None:
     begun = StepReport(key=key, operation=operation, name=agent.slug, state="started", input=run.task)
     if not run.steps.filter(key=key).exists():
         report_step(agent=agent, run_id=run.pk, token=token, report=begun, now=now)
+
+    def keep() -> None:
+        _reconnect()
+        with contextlib.suppress(OperationalError):
+            keep_lease(agent=agent, run_id=run.pk, token=token, heard_within=HEARD_WITHIN_SECONDS, now=timezone.now())
+
+    waiting = Waiting(keep=keep, every=KEPT_EVERY_SECONDS)
     try:
-        reply = call(target=pushed.target, claim=pushed.claim, bundle=served, now=timezone.now())
+        reply = call(target=pushed.target, claim=pushed.claim, bundle=served, waiting=waiting, now=timezone.now())
     except CallFailed as failure:
+        _reconnect()
         _note_failure(pushed.target, now=timezone.now())
         _give_up(pushed, key=key, operation=operation, failure=failure)
         return
+    _reconnect()
     _note_success(pushed.target)
-    if reply is not None:
+    if reply is None:
+        # The agent has taken it, and reports under the lease that it was told.
+        heartbeat(agent=agent, run_id=run.pk, token=token, now=timezone.now())
+    else:
         _hand_in(pushed, key=key, operation=operation, reply=reply)
+
+
+def _reconnect() -> None:
+    """The database may have been restarted while the agent took its time: what it answered is not thrown away."""
+    connection.close_if_unusable_or_obsolete()
 
 
 def _hand_in(pushed: Pushed, *, key: str, operation: str, reply: Reply) -> None:
