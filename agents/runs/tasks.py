@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import BoundedSemaphore
 from time import monotonic
 
 from celery import shared_task
@@ -12,6 +13,8 @@ from agents.runs.pushing import push_next, route_around
 from agents.runs.waiting import look_again
 
 PUSH_SECONDS = 60
+# How many tasks of a process send at once. Others find their thread free: leases expire while agents are slow.
+_SENDING = BoundedSemaphore(6)
 
 
 @shared_task
@@ -28,9 +31,14 @@ def look_again_at_waiting_runs() -> int:
 
 @shared_task
 def push_runs() -> int:
-    """Send out runs until none can go, or a minute has passed; how many were taken."""
-    route_around(now=timezone.now())
-    ends_at, taken = monotonic() + PUSH_SECONDS, 0
-    while monotonic() < ends_at and push_next(now=timezone.now()):
-        taken += 1
-    return taken
+    """Send out runs until none can go, or a minute has passed; how many were taken. Those who send already go on."""
+    if not _SENDING.acquire(blocking=False):
+        return 0
+    try:
+        route_around(now=timezone.now())
+        ends_at, taken = monotonic() + PUSH_SECONDS, 0
+        while monotonic() < ends_at and push_next(now=timezone.now()):
+            taken += 1
+        return taken
+    finally:
+        _SENDING.release()

@@ -30,6 +30,7 @@ from config.embedded.supervisor import Child
 
 ROOT = Path(__file__).resolve().parents[2]
 CORES = os.cpu_count() or 1
+DISPATCHING_THREADS = "8"  # two more than send at once (agents/runs/tasks.py), so that leases are looked at meanwhile
 OWNER_ONLY = ("DATABASE_OWNER_URL", "PLUMBLINE_DATABASE_ROLE")
 
 
@@ -152,7 +153,7 @@ class Command:
 
 
 def children_of(home: Home, *, port: int, environment: Mapping[str, str]) -> list[Child]:
-    """Web, scheduler and worker, in the order in which they stop."""
+    """Web, scheduler, worker and the dispatcher of runs, in the order in which they stop."""
     served = without_owner(environment)
     python = sys.executable
     celery = [python, "-m", "celery", "--app", "config.celery", "--workdir", str(ROOT)]
@@ -179,17 +180,12 @@ def children_of(home: Home, *, port: int, environment: Mapping[str, str]) -> lis
         str(home.run / "beat-schedule"),
         "--pidfile=",
     ]
-    worker = [
-        *celery,
-        "worker",
-        "--loglevel",
-        "INFO",
-        "--concurrency",
-        str(min(CORES, 4)),
-        "--hostname",
-        "worker@%h",
-    ]
-    worker += ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    alone = ["--loglevel", "INFO", "--without-gossip", "--without-mingle", "--without-heartbeat"]
+    worker = [*celery, "worker", *alone, "--queues", "celery", "--hostname", "worker@%h"]
+    worker += ["--concurrency", str(min(CORES, 4))]
+    # It mostly waits for agents to answer: threads, so that one that is slow keeps nobody else waiting.
+    dispatcher = [*celery, "worker", *alone, "--queues", "runs", "--hostname", "runs@%h"]
+    dispatcher += ["--pool", "threads", "--concurrency", DISPATCHING_THREADS]
     in_web = {"DATABASE_POOL_SIZE": "8", **served}
     in_worker = {**served, "DATABASE_POOL_SIZE": "0"}
     # Without a supervisor PostgreSQL stops too, and Celery would wait for it for ever. What it was doing comes back.
@@ -197,6 +193,7 @@ def children_of(home: Home, *, port: int, environment: Mapping[str, str]) -> lis
         Child("web", web, in_web, home.logs / "web.log", patience=4.0),
         Child("scheduler", beat, in_worker, home.logs / "scheduler.log", patience=2.0, orphan_signal=signal.SIGKILL),
         Child("worker", worker, in_worker, home.logs / "worker.log", patience=6.0, orphan_signal=signal.SIGKILL),
+        Child("dispatcher", dispatcher, in_worker, home.logs / "dispatcher.log", 6.0, orphan_signal=signal.SIGKILL),
     ]
 
 

@@ -20,7 +20,8 @@ from config.embedded.processes import kill_group, start_process
 
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LONGEST_PAUSE_SECONDS = 30.0
-CALM_SECONDS = 60.0  # a child that lived this long is trusted again
+# A child that lived this long is trusted again: one that cannot start dies sooner, one that was killed is wanted back.
+CALM_SECONDS = 10.0
 
 
 @dataclass
@@ -124,7 +125,7 @@ class Supervisor:
                 return
 
     def stop(self) -> None:
-        """Ask web, scheduler and worker in this order, wait for all, then stop PostgreSQL.
+        """Ask web, scheduler and workers in this order, wait for all, then stop PostgreSQL.
 
         What a last request hands to the worker is kept by the broker. A second signal takes away the patience.
         """

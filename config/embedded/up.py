@@ -41,7 +41,7 @@ def run(argv: Sequence[str]) -> int:
             server = None if application.given_urls() else PrivatePostgres(home)
             children = prepare(home, server=server, port=options.port, with_sample=not options.no_sample)
             supervisor = Supervisor(server=server, children=children)
-            with step("starting web, worker and scheduler"):
+            with step("starting web, workers and scheduler"):
                 start(supervisor, port=options.port)
             say(welcome(home))
             with hearing(supervisor.hear):

@@ -15,7 +15,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import psutil
@@ -52,8 +52,16 @@ def wait_for(condition: Callable[[], object], *, seconds: float = 60.0) -> None:
 class Up:
     """One home and, at most times, the `up` that runs on it."""
 
-    def __init__(self, home: Path, *, python: str = sys.executable, uid: int | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *,
+        python: str = sys.executable,
+        uid: int | None = None,
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
         self.home = home
+        self.environment = environment or {}
         self.port = free_port()
         self.python = python
         self.uid = uid
@@ -62,7 +70,7 @@ class Up:
 
     def command(self, *arguments: str) -> subprocess.Popen[str]:
         environment = {name: value for name, value in os.environ.items() if name not in NOT_FOR_A_PRIVATE_SERVER}
-        environment |= {"PYTHONUNBUFFERED": "1", "HOME": str(self.home.parent)}
+        environment |= {"PYTHONUNBUFFERED": "1", "HOME": str(self.home.parent), **self.environment}
         if self.python != sys.executable:
             environment["PYTHONPATH"] = PACKAGES
         identity = {} if self.uid is None else {"user": self.uid, "group": self.uid, "extra_groups": ()}
