@@ -192,7 +192,6 @@ def _post(url: str, *, body: bytes, headers: Mapping[str, str], seconds: float, 
             waiting,
             partial(outgoing.exchange, destination, body=body, headers=sent, seconds=seconds, longest=LARGEST_ANSWER),
         )
-        answer = outgoing.exchange(destination, body=body, headers=sent, seconds=seconds, longest=LARGEST_ANSWER)
     except outgoing.NotReachable as error:
         raise CallFailed("not_reached", str(error)) from error
     except outgoing.AddressRefused as refusal:
@@ -203,6 +202,7 @@ def _post(url: str, *, body: bytes, headers: Mapping[str, str], seconds: float, 
             f"answered_{answer.status}", f"{destination.host} answered {answer.status}.", retryable=retryable
         )
     return answer
+
 
 def _awaited(waiting: Waiting, ask: Callable[[], outgoing.Answer]) -> outgoing.Answer:
     """What `ask` answers, from a thread of its own, which touches no database; `keep` is called here meanwhile."""
@@ -218,7 +218,6 @@ def _awaited(waiting: Waiting, ask: Callable[[], outgoing.Answer]) -> outgoing.A
                 waiting.keep()
     finally:
         asking.shutdown(wait=False)
-
 
 
 def _object(body: bytes) -> dict[str, Any]:
