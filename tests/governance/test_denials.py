@@ -64,7 +64,6 @@ RECORDED_ABOVE = {
     "agents.contract_proposals.propose_contract": "changes.create_change; it refuses itself only what is no person",
     "agents.mcp.view.mcp": "what a tool refuses is recorded by the function it calls",
     "agents.mcp.view.check_address": "a key in an address is refused before anybody is known",
-    "agents.mcp.reading_tools.check_output": "an agent is told by the answer; nothing is attempted but to read",
     "agents.runs.reviewing.review_run": "itself; before that it refuses only what is no person",
 }
 
