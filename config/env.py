@@ -40,6 +40,23 @@ def integer(name: str, default: int, *, minimum: int | None = None) -> int:
     return value
 
 
+def choice(name: str, choices: tuple[str, ...]) -> str:
+    """One of the choices; the first unless another is named."""
+    value = os.environ.get(name, "").strip().lower() or choices[0]
+    if value not in choices:
+        raise EnvironmentVariableError(f"{name} is {value!r}: write one of {', '.join(filter(None, choices))}.")
+    return value
+
+
+def url(name: str) -> str:
+    """An http or https address, empty unless given. The message on what is wrong does not repeat it."""
+    value = os.environ.get(name, "").strip()
+    parts = urlsplit(value)
+    if value and (parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.query):
+        raise EnvironmentVariableError(f"{name} must look like https://host:port/path, without a user or a query.")
+    return value
+
+
 def words(name: str, default: tuple[str, ...] = ()) -> list[str]:
     raw = os.environ.get(name)
     if raw is None:

@@ -197,7 +197,7 @@ elif CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
         "unacked_restore_interval": 10,
     }
 # Tasks that lie below an app's own `tasks` module, which alone is found by itself.
-CELERY_IMPORTS = ("governance.audit.tasks", "governance.drift.tasks", "agents.runs.tasks")
+CELERY_IMPORTS = ("governance.audit.tasks", "governance.drift.tasks", "agents.runs.tasks", "agents.traces.tasks")
 CELERY_BEAT_SCHEDULE = {
     "deliver notifications": {
         "task": "governance.tasks.deliver_notifications",
@@ -223,6 +223,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "agents.runs.tasks.push_runs",
         "schedule": schedule(5),
         "options": {"expires": 5},
+    },
+    "export spans": {
+        "task": "agents.traces.tasks.export_spans",
+        "schedule": schedule(10),
+        "options": {"expires": 10},
     },
     "look again at runs that wait for context": {
         "task": "agents.runs.tasks.look_again_at_waiting_runs",
@@ -429,6 +434,12 @@ WEBHOOK_PRIVATE_ADDRESSES = env.flag("WEBHOOK_PRIVATE_ADDRESSES", default=False)
 # Hosts of agents' webhooks and model endpoints that runs are sent to; none by default.
 AGENT_ALLOWED_HOSTS = env.words("AGENT_ALLOWED_HOSTS")
 AGENT_PRIVATE_ADDRESSES = env.flag("AGENT_PRIVATE_ADDRESSES", default=False)
+
+# Traces of runs, over OTLP/HTTP: the collector's base address, headers to send (a key), and the highest sensitivity of
+# a run whose inputs and outputs leave with its spans: none unless it is named.
+OTLP_ENDPOINT = env.url("OTLP_ENDPOINT")
+OTLP_HEADERS = env.pairs("OTLP_HEADERS")
+OTLP_CONTENT = env.choice("OTLP_CONTENT", ("", "public", "internal", "confidential", "restricted"))
 
 # Where the upper floors reach the lower ones: one explicit dict of dotted paths each, never imports or signals.
 # Records of upper floors that change through review and publication as context does (governance/governed.py).

@@ -30,6 +30,7 @@ from agents.models.routing import Decision, RuleSet, RuleSetVersion
 from agents.models.run_reviews import RunReview, RunReviewDecision
 from agents.models.run_work import HandOff, LeaseEnding, Operation, RunBundle, RunLease, RunStep, StepState
 from agents.models.runs import FINAL_STATES, Run, RunState
+from agents.models.traces import TraceExport
 from agents.models.unsanctioned import UnsanctionedUse, UseKind, UseState
 
 __all__ = [
@@ -87,6 +88,7 @@ __all__ = [
     "Scope",
     "StepState",
     "TextPrint",
+    "TraceExport",
     "TriggerSecret",
     "TryBecause",
     "UnsanctionedUse",

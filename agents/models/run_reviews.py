@@ -17,7 +17,10 @@ class RunReviewDecision(models.TextChoices):
 
 
 class RunReview(models.Model):
-    """One decision of one person on exactly one output (`output_digest`, empty where there was none yet)."""
+    """One decision of one person on exactly one output (`output_digest`, empty where there was none yet).
+
+    `waited_since` is when the run came to wait for it.
+    """
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="reviews")
     reviewer = models.ForeignKey("context.User", on_delete=models.PROTECT, related_name="+")
@@ -25,6 +28,7 @@ class RunReview(models.Model):
     comment = models.CharField(max_length=2_000, blank=True)
     output_digest = models.CharField(max_length=64, blank=True)
     edited_digest = models.CharField(max_length=64, blank=True)
+    waited_since = models.DateTimeField(null=True, blank=True)
     reviewed_at = models.DateTimeField()
 
     class Meta:

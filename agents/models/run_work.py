@@ -68,12 +68,16 @@ class Operation(models.TextChoices):
     TEXT_COMPLETION = "text_completion", "Text completion"
     GENERATE_CONTENT = "generate_content", "Generate content"
     EMBEDDINGS = "embeddings", "Embeddings"
+    RETRIEVAL = "retrieval", "Retrieval"
+    CREATE_AGENT = "create_agent", "Create agent"
+    INVOKE_WORKFLOW = "invoke_workflow", "Invoke workflow"
 
 
 class RunStep(models.Model):
     """One thing an agent did. `key` is its own name for it: the effect of a key happens once in a run.
 
     A step that is done or failed never changes (trigger). Its record under `digest` is what the agent reported.
+    `attributes` are what else it told under the names of the GenAI conventions (agents/runs/step_attributes.py).
     """
 
     run = models.ForeignKey(Run, on_delete=models.PROTECT, related_name="steps")
@@ -86,6 +90,7 @@ class RunStep(models.Model):
     output = models.JSONField(null=True, blank=True)
     error = models.JSONField(null=True, blank=True)
     tool_calls = models.JSONField(default=list, blank=True)
+    attributes = models.JSONField(default=dict, blank=True)
     model = models.CharField(max_length=120, blank=True)
     input_tokens = models.PositiveBigIntegerField(default=0)
     output_tokens = models.PositiveBigIntegerField(default=0)
@@ -122,6 +127,7 @@ class HandOff(models.Model):
 
     class Meta:
         ordering = ["run_id", "id"]
+        indexes = [models.Index(fields=["handed_at"])]
 
     def __str__(self) -> str:
         return f"{self.from_agent} to {self.to_agent}"

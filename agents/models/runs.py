@@ -66,7 +66,7 @@ class Run(models.Model):
 
     `sensitivity` is the highest of its bundles. `fallbacks` are the agents still to be tried, in order:
     `[{"agent": slug, "contract": slug}]`. Tokens are whole tokens, money is in the unit of the model endpoints' prices.
-    `attempt` counts leases under the present agent.
+    `attempt` counts leases under the present agent, `times_to_person` how often it was left to people.
     """
 
     id = models.UUIDField(primary_key=True, default=time_ordered_uuid, editable=False)
@@ -88,6 +88,7 @@ class Run(models.Model):
     attempt = models.PositiveSmallIntegerField(default=0)
     most_attempts = models.PositiveSmallIntegerField(default=3)
     times_sent_back = models.PositiveSmallIntegerField(default=0)
+    times_to_person = models.PositiveSmallIntegerField(default=0)
     not_before = models.DateTimeField()
     due_at = models.DateTimeField(null=True, blank=True)
     cancel_asked_at = models.DateTimeField(null=True, blank=True)
@@ -114,8 +115,23 @@ class Run(models.Model):
                 name="run_waiting_for_its_agent",
             ),
             models.Index(fields=["state", "changed_at"]),
-            models.Index(fields=["created_at"]),
             models.Index(fields=["requested_by_kind", "requested_by_id"]),
+            # Key figures are summed from these two alone, without the rows and their tasks (agents/kpis/).
+            models.Index(
+                fields=["created_at"],
+                include=["agent", "domain", "contract_version", "sensitivity", "requested_by_kind", "requested_by_id"],
+                name="run_figures_by_start",
+            ),
+            models.Index(
+                fields=["ended_at"],
+                include=[
+                    *("agent", "domain", "contract_version", "sensitivity", "requested_by_kind", "requested_by_id"),
+                    *("state", "created_at", "cost", "input_tokens", "output_tokens"),
+                    *("times_sent_back", "times_to_person", "id"),
+                ],
+                condition=Q(ended_at__isnull=False),
+                name="run_figures_by_end",
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=RunState.values), name="run_state_is_known"),

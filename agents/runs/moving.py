@@ -37,6 +37,9 @@ REACHED_FROM: Mapping[str, frozenset[str]] = {
     RunState.CANCELLED: frozenset(RunState.values) - frozenset(FINAL_STATES),
 }
 
+# Where a run waits for somebody to decide.
+FOR_PEOPLE = (RunState.WAITS_FOR_PERSON, RunState.IN_REVIEW)
+
 
 class RunHasEnded(Conflict):
     """The run is in a final state, which nothing leaves."""
@@ -55,6 +58,8 @@ def move(*, run: Run, to: RunState, now: datetime) -> None:
             fix="Read the run again.",
         )
     run.state, run.changed_at = to, now
+    if to in FOR_PEOPLE:
+        run.times_to_person += 1
     if to in FINAL_STATES:
         run.ended_at = now
     if to == RunState.QUEUED:

@@ -97,6 +97,7 @@ def step_as_json(step: RunStep, *, readable: bool) -> dict[str, Any]:
         "output": step.output if readable else None,
         "error": step.error if readable else None,
         "tool_calls": step.tool_calls if readable else [],
+        "attributes": step.attributes if readable else {},
         "model": step.model,
         "input_tokens": step.input_tokens,
         "output_tokens": step.output_tokens,

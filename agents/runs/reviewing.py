@@ -103,6 +103,7 @@ def review_run(*, actor: User, run_id: UUID, said: RunDecision, now: datetime) -
             raise PreconditionFailed(
                 "The output is not the one you read.", field="digest", fix="Read the run again, and decide on that."
             )
+        waited_since = run.changed_at
         edited = _apply(principal=principal, run=run, said=said, now=now)
         RunReview.objects.create(
             run=run,
@@ -111,6 +112,7 @@ def review_run(*, actor: User, run_id: UUID, said: RunDecision, now: datetime) -
             comment=said.comment,
             output_digest=said.digest,
             edited_digest=edited,
+            waited_since=waited_since,
             reviewed_at=now,
         )
         entry = tell(

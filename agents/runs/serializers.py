@@ -50,6 +50,9 @@ class StepInput(LeaseInput):
     output = serializers.JSONField(required=False, allow_null=True, default=None)
     error = serializers.JSONField(required=False, allow_null=True, default=None)
     tool_calls = serializers.ListField(child=serializers.DictField(), required=False, default=list, max_length=100)
+    attributes = serializers.DictField(
+        required=False, default=dict, help_text="What else is known by OpenTelemetry's GenAI names."
+    )
     model = Text(max_length=120, required=False, default="", allow_blank=True)
     input_tokens = WholeNumber(required=False, default=0, min_value=0, max_value=10**9)
     output_tokens = WholeNumber(required=False, default=0, min_value=0, max_value=10**9)
@@ -111,6 +114,7 @@ class StepSerializer(serializers.Serializer[Any]):
     output = serializers.JSONField(allow_null=True)
     error = serializers.JSONField(allow_null=True)
     tool_calls = serializers.ListField(child=serializers.DictField())
+    attributes = serializers.DictField()
     model = serializers.CharField()
     input_tokens = serializers.IntegerField()
     output_tokens = serializers.IntegerField()

@@ -16,7 +16,7 @@ from agents.models import Agent, ContractVersion, Run, RunState
 from agents.models.runs import time_ordered_uuid
 from agents.routing.asking import Question, ask
 from agents.routing.decisions import keep_decision
-from agents.runs.moving import tell
+from agents.runs.moving import FOR_PEOPLE, tell
 from agents.runs.waking import wake_after_commit
 from agents.sent_tasks import check_task_size
 from context.access import Principal
@@ -159,6 +159,7 @@ def _open(
     )
     if run.ended:
         run.ended_at = now
+    run.times_to_person = int(run.state in FOR_PEOPLE)
     if assignment.because and assignment.state != RunState.QUEUED:
         run.reasons = [
             {

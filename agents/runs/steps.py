@@ -16,6 +16,7 @@ from agents.models import Operation, Run, RunLease, RunStep, StepState
 from agents.runs.budgets import spend
 from agents.runs.leases import hold
 from agents.runs.moving import tell
+from agents.runs.step_attributes import check_attributes
 from context.digests import canonical, check_storable, digest_of
 from context.errors import Conflict, InvalidInput
 from governance.audit import ledger
@@ -45,6 +46,7 @@ class StepReport:
     output: Any = None
     error: Any = None
     tool_calls: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
     model: str = ""
     input_tokens: int = 0
     output_tokens: int = 0
@@ -54,7 +56,9 @@ class StepReport:
 
     def as_json(self) -> dict[str, Any]:
         """What the digest is over: all but the times, which a repeated report may tell anew."""
+        told = {"attributes": dict(self.attributes)} if self.attributes else {}
         return {
+            **told,
             "key": self.key,
             "operation": self.operation,
             "name": self.name,
@@ -125,6 +129,7 @@ def record_step(*, run: Run, lease: RunLease, report: StepReport, now: datetime)
     step.lease, step.operation, step.name, step.state = lease, report.operation, report.name, report.state
     step.input = report.input if known is None or report.input is not None else known.input
     step.output, step.error, step.tool_calls = report.output, report.error, list(report.tool_calls)
+    step.attributes = dict(report.attributes) or step.attributes
     step.model, step.cost = report.model, report.cost
     step.input_tokens, step.output_tokens = report.input_tokens, report.output_tokens
     if report.state != StepState.STARTED:
@@ -158,6 +163,7 @@ def _check(report: StepReport) -> None:
             raise InvalidInput(f"{name} is out of range.", field=name, limit=MOST_TOKENS, fix="Send what was used.")
     if not 0 <= report.cost < Decimal(10**8):
         raise InvalidInput("cost is out of range.", field="cost", limit=10**8, fix="Send what it cost.")
+    check_attributes(report.attributes)
     told = report.as_json()
     check_storable(told, field="step")
     if len(canonical(told)) > LARGEST_REPORT_BYTES:

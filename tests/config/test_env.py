@@ -62,3 +62,23 @@ def test_database__not_a_postgresql_url__is_refused_by_name(monkeypatch: pytest.
     monkeypatch.setenv("A_URL", raw)
     with pytest.raises(env.EnvironmentVariableError, match="A_URL must look like postgresql://"):
         env.database("A_URL")
+
+
+@pytest.mark.parametrize(
+    "raw", ["host:4318", "ftp://host", "http://", "https://user:secret@host", "http://host/?key=1"]
+)
+def test_url__no_plain_address__is_refused_by_name_without_repeating_it(
+    monkeypatch: pytest.MonkeyPatch, raw: str
+) -> None:
+    monkeypatch.setenv("AN_ADDRESS", raw)
+    with pytest.raises(env.EnvironmentVariableError, match="AN_ADDRESS") as refusal:
+        env.url("AN_ADDRESS")
+    assert "secret" not in str(refusal.value)
+
+
+def test_choice__unknown_word__is_refused_with_what_would_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_CHOICE", "all")
+    with pytest.raises(env.EnvironmentVariableError, match="A_CHOICE is 'all': write one of public, internal"):
+        env.choice("A_CHOICE", ("", "public", "internal"))
+    monkeypatch.delenv("A_CHOICE")
+    assert env.choice("A_CHOICE", ("", "public")) == ""

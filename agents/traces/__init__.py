@@ -1,0 +1,1 @@
+"""Spans of runs under OpenTelemetry's names, and their way to a collector."""
