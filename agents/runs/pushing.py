@@ -176,7 +176,8 @@ def _carry_out(pushed: Pushed) -> None:
 
 def _reconnect() -> None:
     """The database may have been restarted while the agent took its time: what it answered is not thrown away."""
-    connection.close_if_unusable_or_obsolete()
+    if not connection.in_atomic_block:
+        connection.close_if_unusable_or_obsolete()
 
 
 def _hand_in(pushed: Pushed, *, key: str, operation: str, reply: Reply) -> None:
