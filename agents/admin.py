@@ -11,8 +11,9 @@ from django.urls import reverse
 from django.utils import timezone
 from simple_history.admin import SimpleHistoryAdmin
 
-from agents.models import Agent, ContextContract, ContractVersion, Receipt, Refusal
+from agents.models import Agent, Budget, ContextContract, ContractVersion, PushTarget, Receipt, Refusal
 from agents.registry import save_agent
+from agents.runs.setting_budgets import visible_budgets
 from agents.use import visible_agents
 from context.admin import ReadOnlyAdmin, principal_of
 from governance.admin import KeptAdmin, actor_of
@@ -60,6 +61,35 @@ class AgentAdmin(KeptAdmin, SimpleHistoryAdmin):  # type: ignore[misc]
 
     def view_on_site(self, obj: Agent) -> str:
         return reverse("agents:agent", args=[obj.slug])
+
+
+@admin.register(PushTarget)
+class PushTargetAdmin(ReadOnlyAdmin):
+    """How runs are sent out. Changed on the agent's page; what signs the posts stands nowhere."""
+
+    list_display = ("agent", "kind", "url", "failures", "closed_until", "changed_at")
+    list_select_related = ("agent",)
+    fields = (
+        *("agent", "kind", "url", "instructions", "timeout_seconds", "most_output_tokens"),
+        *("failures", "closed_until", "changed_at"),
+    )
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[PushTarget]:
+        return PushTarget.objects.filter(agent__in=visible_agents(principal_of(request)))
+
+    def view_on_site(self, obj: PushTarget) -> str:
+        return reverse("agents:agent", args=[obj.agent.slug])
+
+
+@admin.register(Budget)
+class BudgetAdmin(ReadOnlyAdmin):
+    """What runs may use. Changed on the page of budgets."""
+
+    list_display = ("agent", "domain", "period", "tokens", "cost")
+    list_select_related = ("agent", "domain")
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[Budget]:
+        return visible_budgets(principal_of(request))
 
 
 @admin.register(ContextContract)

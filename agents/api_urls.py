@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.urls import URLPattern, re_path
 
-from agents import api, gap_api, holding_api
+from agents import api, dispatch_api, gap_api, holding_api
 from agents.feedback import api_urls as feedback
 from agents.memory import api_urls as memory
 from agents.routing import api_urls as routing
@@ -37,6 +37,22 @@ urlpatterns: list[URLPattern] = [
         r"^signing-keys/$",
         api.described_by(holding_api.signing_keys, holding_api.SigningKeysDescribed),
         name="api-signing-keys",
+    ),
+    re_path(
+        r"^agents/(?P<slug>[a-z0-9-]{1,60})/push-target/$",
+        dispatch_api.PushTargetView.as_view(),
+        name="api-push-target",
+    ),
+    re_path(
+        r"^agents/(?P<slug>[a-z0-9-]{1,60})/push-target/secret/$",
+        dispatch_api.PushSecretView.as_view(),
+        name="api-push-secret",
+    ),
+    re_path(r"^budgets/$", dispatch_api.BudgetsView.as_view(), name="api-budgets"),
+    re_path(
+        r"^budgets/(?P<of>agents|domains)/(?P<slug>[a-z0-9-]{1,60})/(?P<period>day|month)/$",
+        dispatch_api.BudgetView.as_view(),
+        name="api-budget",
     ),
     *runs.urlpatterns,
     *memory.urlpatterns,

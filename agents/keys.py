@@ -11,12 +11,12 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from agents.models import Agent, AgentKey, Scope
+from agents.owner_rights import require_owner
 from context.access import Principal
 from context.digests import iso
-from context.errors import Conflict, InvalidInput, NotPermitted
-from context.models import Role, Sensitivity, User
+from context.errors import Conflict, InvalidInput
+from context.models import User
 from governance.audit import ledger
-from governance.audit.attempts import asking, denials_recorded
 
 DEFAULT_LIFETIME = timedelta(days=365)
 LONGEST_LIFETIME = timedelta(days=731)
@@ -145,31 +145,10 @@ def _create(
 
 
 def _require_rights(actor: User, agent: Agent, step: str, now: datetime) -> Principal:
-    """An administrator or the agent's owner, and nobody who could read more through the key than without.
-
-    What is refused leaves `agents.key.<step>.denied`.
-    """
-    principal = asking(actor)
-    with denials_recorded(
-        actor=principal,
-        action=f"agents.key.{step}",
-        subject=lambda: ledger.Subject(type="agent", id=agent.slug, label=agent.name),
-        now=now,
-    ):
-        if principal.kind != "person":
-            raise NotPermitted("Only people handle keys.", fix="Ask the agent's owner.")
-        if not (principal.has_role(Role.ADMINISTRATOR) or (actor.is_active and actor.pk == agent.owner_id)):
-            raise NotPermitted(
-                "Only an administrator or the agent's owner handles its keys.", fix="Ask the agent's owner."
-            )
-        if step != "revoke" and principal.clearance < agent.clearance:
-            raise NotPermitted(
-                "The agent's clearance is above yours.",
-                field="agent",
-                limit=Sensitivity(agent.clearance).word,
-                fix="Ask an administrator with that clearance.",
-            )
-    return principal
+    """What is refused leaves `agents.key.<step>.denied`."""
+    return require_owner(
+        actor=actor, agent=agent, action=f"agents.key.{step}", what="keys", may_read_more=step == "revoke", now=now
+    )
 
 
 def _record(*, actor: Principal, key: AgentKey, action: str, replaces: AgentKey | None = None, now: datetime) -> None:

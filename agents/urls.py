@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from agents.mcp.view import mcp
-from agents.views import agents, contract_edit, contracts, gaps, registry, route_editor, routes, runs, skew
+from agents.views import agents, contract_edit, contracts, dispatch, gaps, registry, route_editor, routes, runs, skew
 
 app_name = "agents"
 
@@ -19,6 +19,9 @@ urlpatterns = [
     path("agents/<slug:slug>/keys/", agents.make_key, name="make-key"),
     path("agents/<slug:slug>/keys/<slug:prefix>/rotate/", agents.renew_key, name="rotate-key"),
     path("agents/<slug:slug>/keys/<slug:prefix>/revoke/", agents.end_key, name="end-key"),
+    path("agents/<slug:slug>/push/", dispatch.set_push, name="set-push"),
+    path("budgets/", dispatch.budgets, name="budgets"),
+    path("budgets/set/", dispatch.change_budget, name="set-budget"),
     path("gaps/", gaps.gaps, name="gaps"),
     path("gaps/assign/", gaps.assign, name="assign-gap"),
     path("skew/", skew.skew, name="skew"),

@@ -17,6 +17,7 @@ from agents.keys import DEFAULT_SCOPES, issue_key, revoke_key, rotate_key
 from agents.models import Agent, AgentKey, AgentState, Scope
 from agents.registry import set_state
 from agents.use import skew_of, visible_agents
+from agents.views.reaching import reaching_of
 from context.errors import DomainError, NotFound
 from context.models import Role
 from context.views.pages import PageRequest, page
@@ -62,14 +63,14 @@ def agents(request: PageRequest) -> HttpResponse:
 @page
 def agent(request: PageRequest, slug: str) -> HttpResponse:
     """One agent: reach, contracts, keys, what it got and what it was refused."""
-    return _show(request, _agent(request, slug))
+    return show_agent(request, agent_of(request, slug))
 
 
 @require_POST
 @page
 def make_key(request: PageRequest, slug: str) -> HttpResponse:
     """Issue a key and show it on this one page, never again."""
-    subject = _agent(request, slug)
+    subject = agent_of(request, slug)
     now = timezone.now()
     days = LIFETIMES.get(request.POST.get("days", "90"), 90)
     name, scopes = request.POST.get("name", "").strip(), request.POST.getlist("scopes")
@@ -83,29 +84,31 @@ def make_key(request: PageRequest, slug: str) -> HttpResponse:
             now=now,
         )
     except DomainError as error:
-        return _show(request, subject, status=error.status, error=said(error), typed={"name": name, "scopes": scopes})
-    return _show(request, subject, issued=issued)
+        return show_agent(
+            request, subject, status=error.status, error=said(error), typed={"name": name, "scopes": scopes}
+        )
+    return show_agent(request, subject, issued=issued)
 
 
 @require_POST
 @page
 def renew_key(request: PageRequest, slug: str, prefix: str) -> HttpResponse:
     """Issue its successor; the old one works until the grace is over."""
-    subject = _agent(request, slug)
+    subject = agent_of(request, slug)
     grace = timedelta(days=GRACES.get(request.POST.get("grace", "1"), 1))
     try:
         issued = rotate_key(actor=request.user, key=_key(subject, prefix), grace=grace, now=timezone.now())
     except NotFound:
         raise
     except DomainError as error:
-        return _show(request, subject, status=error.status, error=said(error))
-    return _show(request, subject, issued=issued)
+        return show_agent(request, subject, status=error.status, error=said(error))
+    return show_agent(request, subject, issued=issued)
 
 
 @require_POST
 @page
 def end_key(request: PageRequest, slug: str, prefix: str) -> HttpResponse:
-    subject = _agent(request, slug)
+    subject = agent_of(request, slug)
     key = revoke_key(actor=request.user, key=_key(subject, prefix), now=timezone.now())
     messages.success(request, f"The key “{key.name}” is refused from now on.")
     return HttpResponseRedirect(reverse("agents:agent", args=[slug]))
@@ -115,7 +118,7 @@ def end_key(request: PageRequest, slug: str, prefix: str) -> HttpResponse:
 @page
 def change_state(request: PageRequest, slug: str) -> HttpResponse:
     """Suspend, or sanction again."""
-    subject = _agent(request, slug)
+    subject = agent_of(request, slug)
     try:
         changed = set_state(
             actor=request.user,
@@ -131,7 +134,7 @@ def change_state(request: PageRequest, slug: str) -> HttpResponse:
     return HttpResponseRedirect(reverse("agents:agent", args=[slug]))
 
 
-def _agent(request: PageRequest, slug: str) -> Agent:
+def agent_of(request: PageRequest, slug: str) -> Agent:
     found = (
         visible_agents(request.principal)
         .select_related("owner", "endpoint")
@@ -151,7 +154,8 @@ def _key(subject: Agent, prefix: str) -> AgentKey:
     return found
 
 
-def _show(request: PageRequest, subject: Agent, *, status: int = 200, **more: Any) -> HttpResponse:
+def show_agent(request: PageRequest, subject: Agent, *, status: int = 200, **more: Any) -> HttpResponse:
+    """The page of the agent, with what was just done or refused."""
     principal = request.principal
     now = timezone.now()
     context = {
@@ -167,6 +171,7 @@ def _show(request: PageRequest, subject: Agent, *, status: int = 200, **more: An
         "history": AuditEvent.objects.filter(subject_type="agent", subject_id=subject.slug).order_by("-sequence")[
             :SHOWN
         ],
+        **reaching_of(principal=principal, agent=subject, now=now),
         "scopes": Scope.choices,
         "chosen": more.get("typed", {}).get("scopes") or list(DEFAULT_SCOPES),
         **more,

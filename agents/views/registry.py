@@ -75,8 +75,8 @@ def add_endpoint(request: PageRequest) -> HttpResponse:
             owner=_owner(posted.get("owner", "")),
             terms=ModelTerms(
                 model=posted.get("model", "").strip(),
-                price_in=_price(posted.get("price_in", ""), "price_in"),
-                price_out=_price(posted.get("price_out", ""), "price_out"),
+                price_in=price_of(posted.get("price_in", ""), "price_in"),
+                price_out=price_of(posted.get("price_out", ""), "price_out"),
                 currency=posted.get("currency", "USD").strip().upper(),
                 capabilities=[each.strip() for each in posted.get("capabilities", "").split(",") if each.strip()],
                 latency=posted.get("latency", Latency.UNKNOWN),
@@ -202,7 +202,7 @@ def _owner(username: str) -> User:
     return found
 
 
-def _price(text: str, name: str) -> Decimal:
+def price_of(text: str, name: str) -> Decimal:
     try:
         return Decimal(text.strip())
     except InvalidOperation:

@@ -81,6 +81,8 @@ IT, C = "items/<slug:domain>/<slug:slug>/", "changes/<int:number>/"
 AI = "context/items/<slug:domain>/<slug:slug>/"
 AC = "changes/<int:change_id>/"
 FI = "drift/findings/<int:finding_id>/"
+PUSH = "^agents/(?P<slug>[a-z0-9-]{1,60})/push-target/"
+BUDGET = "^budgets/(?P<of>agents|domains)/(?P<slug>[a-z0-9-]{1,60})/(?P<period>day|month)/$"
 MATCH = {"If-Match": "{etag}"}
 NEW = {"title": "A title", "reason": "A reason"}
 EDIT = {"op": "revise", "key": "{key}", "body": "Another text."}
@@ -173,6 +175,12 @@ ROWS: list[Row] = [
          people(404, owner=200, auditor=403, administrator=200)),
     post("agents/<slug:slug>/keys/<slug:prefix>/revoke/", "agents/{agent}/keys/{prefix}/revoke/",
          people(404, owner=DONE, auditor=403, administrator=DONE)),
+    # How runs reach an agent, and what they may use
+    post("agents/<slug:slug>/push/", "agents/{agent}/push/", people(404, owner=422, auditor=403, administrator=422),
+         None, {"kind": "webhook", "url": "https://agents.example.org/run"}),
+    page("budgets/", "budgets/", people(200)),
+    post("budgets/set/", "budgets/set/", people(REFUSED, owner=DONE, administrator=DONE), None,
+         {"of": "domain:legal", "period": "month", "tokens": "5", "reason": "R"}),
     # Routes: for who has a part in their domain; proposed by who answers for it
     page("routes/", "routes/", people(200)),
     page("routes/new/", "routes/new/", people(403, owner=200, administrator=200)),
@@ -417,6 +425,16 @@ ROWS: list[Row] = [
     api("GET", "^routing/rule-sets/$", callers(200, 200), path="routing/rule-sets/"),
     api("GET", "^routing/rule-sets/(?P<slug>[a-z0-9-]{1,60})/$", callers(200, 200, outsider=404),
         path="routing/rule-sets/routes/"),
+    api("GET", PUSH + "$", callers(404), path="agents/{agent}/push-target/"),
+    api("PUT", PUSH + "$", callers(404, auditor=403, owner=422, administrator=422), None,
+        {"kind": "webhook", "url": "https://agents.example.org/run"}, path="agents/{agent}/push-target/"),
+    api("DELETE", PUSH + "$", callers(404, auditor=403), path="agents/{agent}/push-target/"),
+    api("POST", PUSH + "secret/$", callers(404, auditor=403), None, {}, path="agents/{agent}/push-target/secret/"),
+    api("GET", "^budgets/$", callers(200), path="budgets/"),
+    api("GET", BUDGET, callers(404), path="budgets/agents/{agent}/month/"),
+    api("PUT", BUDGET, callers(404, auditor=403, owner=200, administrator=200), None, {"tokens": 5},
+        path="budgets/agents/{agent}/month/"),
+    api("DELETE", BUDGET, callers(404, auditor=403), path="budgets/agents/{agent}/month/"),
     # Lists of nothing for who does not look after the registry.
     api("GET", "^agents/endpoints/$", callers(200), path="agents/endpoints/"),
     api("GET", "^agents/unsanctioned/$", callers(200), path="agents/unsanctioned/"),
@@ -430,6 +448,7 @@ ROWS: list[Row] = [
 READ_ONLY = {
     "context_contextitem", "context_contextversion", "governance_change", "governance_review",
     "governance_auditevent", "agents_contextcontract", "agents_contractversion", "agents_receipt", "agents_refusal",
+    "agents_pushtarget", "agents_budget",
 }  # fmt: skip
 DELETABLE = {"governance_reviewinterval", "governance_approvalpolicy"}
 ADMIN_PAGES: dict[str, Outcome] = {
