@@ -8,7 +8,10 @@ from typing import Any
 from urllib.request import Request, urlopen
 
 import pytest
+from django.utils import timezone
 
+from agents.models import Receipt
+from agents.sealing import seal_receipts
 from governance.models import AuditEvent, Change
 from tests.agents.conftest import contract, give
 from tests.cast import Cast, creation, publish, revision
@@ -100,6 +103,10 @@ def test_whole_path__edit_review_publish_fetch_audit__each_sees_what_the_one_bef
     assert "Ada Author" in provenance
     assert entry["digest"][:12] in provenance
 
+    # What the agent was served is a receipt each time, which the record seals.
+    (seal,) = seal_receipts(now=timezone.now())
+    assert seal.count == Receipt.objects.count() == 3
+
     # The auditor reads each step and verifies the record.
     auditor = visit("auditor")
     auditor.go(f"/audit/?about={change.title}")
@@ -109,9 +116,11 @@ def test_whole_path__edit_review_publish_fetch_audit__each_sees_what_the_one_bef
     auditor.go("/audit/")
     whole = auditor.page.locator("#events").inner_text()
     assert "Published a version" in whole
+    assert "Sealed receipts of agents" in whole
+    assert f"Receipts {seal.first_receipt} to {seal.last_receipt}" in whole
     auditor.page.get_by_role("button", name="Verify now").click()
     auditor.page.get_by_text("The record is whole.").wait_for()
-    checked = auditor.page.locator("#verdict").inner_text()
+    checked = auditor.page.locator(".telling").inner_text()
     assert f"{AuditEvent.objects.count()} events checked" in checked
     assert AuditEvent.objects.latest("sequence").hash in checked.replace("\n", "")
 
