@@ -7,6 +7,7 @@ from django.urls import URLPattern, re_path
 from agents import api, dispatch_api, gap_api, holding_api
 from agents.feedback import api_urls as feedback
 from agents.memory import api_urls as memory
+from agents.recall import api_urls as recall
 from agents.routing import api_urls as routing
 from agents.runs import api_urls as runs
 
@@ -57,5 +58,6 @@ urlpatterns: list[URLPattern] = [
     *runs.urlpatterns,
     *memory.urlpatterns,
     *feedback.urlpatterns,
+    *recall.urlpatterns,
     *routing.urlpatterns,
 ]

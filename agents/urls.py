@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.urls import path
 
 from agents.mcp.view import mcp
-from agents.views import agents, contract_edit, contracts, dispatch, gaps, registry, route_editor, routes, runs, skew
+from agents.views import agents, contract_edit, contracts, dispatch, gaps, recalls, registry, route_editor, routes, runs, skew
 
 app_name = "agents"
 
@@ -31,6 +31,11 @@ urlpatterns = [
     path("contracts/<slug:slug>/edit/", contract_edit.edit_contract, name="edit-contract"),
     path("contracts/<slug:slug>/retire/", contract_edit.retire_contract, name="retire-contract"),
     path("contracts/<slug:slug>/versions/<int:number>/revert/", contract_edit.revert_contract, name="revert-contract"),
+    path("recalls/", recalls.recalls, name="recalls"),
+    path("recalls/new/", recalls.new_recall, name="new-recall"),
+    path("recalls/<int:number>/", recalls.recall, name="recall"),
+    path("recalls/<int:number>/settle/", recalls.settle, name="settle-recall"),
+    path("recalls/<int:number>/extend/", recalls.extend, name="extend-recall"),
     path("runs/", runs.runs, name="runs"),
     path("runs/<uuid:run_id>/", runs.run, name="run"),
     path("runs/<uuid:run_id>/review/", runs.review, name="review-run"),

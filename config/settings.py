@@ -469,7 +469,10 @@ DRIFT_DETECTORS: dict[str, str] = {
 }
 # Texts of upper floors that use the organisation's terms: each a function that gives them.
 TERM_SOURCES: dict[str, str] = {"contracts": "agents.drift.wording.contract_texts"}
-INBOX_SOURCES: dict[str, str] = {"runs": "agents.runs.inbox.entries_for"}
+INBOX_SOURCES: dict[str, str] = {
+    "runs": "agents.runs.inbox.entries_for",
+    "recalls": "agents.recall.inbox.entries_for",
+}
 IMPACT_SOURCES: dict[str, str] = {
     "contradictions": "governance.drift.contradictions_impact.impact_of_change",
     "contracts": "agents.use.impact_of_change",
@@ -496,9 +499,11 @@ CATALOGUE_PANELS: dict[str, str] = {
     "views": "governance.views.saved_views.saved_views",
     "view_forms": "governance.views.saved_views.saved_view_forms",
 }
+FINDING_PANELS: dict[str, str] = {"recall": "agents.views.panels.item_recall"}
 ITEM_PANELS: dict[str, str] = {
     "actions": "governance.views.panels.item_actions",
     "changes": "governance.views.panels.pending_changes",
     "use": "agents.views.panels.item_use",
+    "recall": "agents.views.panels.item_recall",
     "source": "governance.views.sources.item_source",
 }

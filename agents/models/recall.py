@@ -2,8 +2,38 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Self
+
 from django.db import models
 from django.db.models import Q
+
+from context.models import ContextItem, ContextVersion, Role
+
+if TYPE_CHECKING:
+    from context.access import Principal
+
+
+class RecallCaseQuerySet(models.QuerySet["RecallCase"]):
+    def visible_to(self, principal: Principal) -> Self:
+        """Of texts they may read: all for who administers or audits, else those they answer for or whose agents had it.
+
+        Agents see none.
+        """
+        if principal.kind != "person":
+            return self if principal.kind == "system" else self.none()
+        found = self.filter(version__in=ContextVersion.objects.visible_to(principal).values("pk"))
+        if principal.has_role(Role.ADMINISTRATOR) or principal.has_role(Role.AUDITOR):
+            return found
+        had = RecallEntry.objects.filter(agent__owner=principal.id).values("case")
+        return found.filter(Q(version__item__in=_answered_by(principal)) | Q(pk__in=had))
+
+
+def _answered_by(principal: Principal) -> models.QuerySet[ContextItem]:
+    """The items that the person answers for: as agents/recall/rights.py says it of one."""
+    held = [domain_id for role, domain_id in principal.roles if role in (Role.STEWARD, "domain_owner")]
+    part = Q(owner=principal.id) | Q(stewards=principal.id) | Q(domain__in=[each for each in held if each is not None])
+    found = ContextItem.objects.all() if None in held else ContextItem.objects.filter(part)
+    return found.values("pk")
 
 
 class RecallCase(models.Model):
@@ -15,6 +45,8 @@ class RecallCase(models.Model):
     opened_at = models.DateTimeField()
     closed_by = models.ForeignKey("context.User", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     closed_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RecallCaseQuerySet.as_manager()
 
     class Meta:
         ordering = ["-opened_at", "-id"]
@@ -39,11 +71,20 @@ class RecallEntryState(models.TextChoices):
     ACCEPTED = "accepted", "Accepted as it is"
 
 
+class RecallEntryQuerySet(models.QuerySet["RecallEntry"]):
+    def visible_to(self, principal: Principal, case: RecallCase, *, answers: bool) -> Self:
+        """Of one case: all for who answers for its text, administers or audits; else those of their own agents."""
+        found = self.filter(case=case)
+        if answers or principal.has_role(Role.ADMINISTRATOR) or principal.has_role(Role.AUDITOR):
+            return found
+        return found.filter(agent__owner=principal.id)
+
+
 class RecallEntry(models.Model):
     """One run that was given the version, or one agent that received it outside a run (`run` is empty)."""
 
     case = models.ForeignKey(RecallCase, on_delete=models.PROTECT, related_name="entries")
-    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="+")
+    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, related_name="recalled")
     run = models.ForeignKey("agents.Run", on_delete=models.PROTECT, null=True, blank=True, related_name="recalls")
     first_given_at = models.DateTimeField()
     last_given_at = models.DateTimeField()
@@ -54,6 +95,8 @@ class RecallEntry(models.Model):
     note = models.CharField(max_length=2_000, blank=True)
     new_run = models.ForeignKey("agents.Run", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     told_at = models.DateTimeField(null=True, blank=True)
+
+    objects = RecallEntryQuerySet.as_manager()
 
     class Meta:
         ordering = ["case_id", "id"]

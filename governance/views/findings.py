@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseRedirect
@@ -18,6 +19,7 @@ from django.views.decorators.http import require_GET, require_POST
 from context.errors import DomainError, InvalidInput, NotFound
 from context.models import User
 from context.views.pages import PageRequest, page
+from context.views.panels import panels
 from governance.drift.acting import may_settle
 from governance.drift.board import Filters, board, choices, filtered
 from governance.drift.detectors import detectors
@@ -161,6 +163,7 @@ def _show(request: PageRequest, found: Finding) -> HttpResponse:
         "may_edit": is_open and item is not None and may_author(request.principal, item.domain, item),
         "proposes": proposes(found, item),
         "verifiable": confirmable(found),
+        "panels": panels(settings.FINDING_PANELS, request, item=item, now=timezone.now()) if item is not None else {},
         "is_open": is_open,
         "is_held": is_held(found),
         "remedy": remedy if remedy is not None and remedy.state not in (ChangeState.WITHDRAWN,) else None,

@@ -21,6 +21,9 @@ KINDS = {
     "suspended": ("warn", "Suspended"),
     "rejected": ("no", "Rejected"),
     "escalation": ("late", "Late"),
+    "recall": ("undo", "Recall"),
+    "run_review": ("eye", "Review output"),
+    "run_stopped": ("people", "Carry on"),
 }
 MOST_SHOWN = 200
 

@@ -83,6 +83,7 @@ AC = "changes/<int:change_id>/"
 FI = "drift/findings/<int:finding_id>/"
 PUSH = "^agents/(?P<slug>[a-z0-9-]{1,60})/push-target/"
 BUDGET = "^budgets/(?P<of>agents|domains)/(?P<slug>[a-z0-9-]{1,60})/(?P<period>day|month)/$"
+RECALL, RECALLED = "^recalls/(?P<case_id>[0-9]{1,18})/", "item=legal/public-text&version=1"
 MATCH = {"If-Match": "{etag}"}
 NEW = {"title": "A title", "reason": "A reason"}
 EDIT = {"op": "revise", "key": "{key}", "body": "Another text."}
@@ -380,6 +381,26 @@ ROWS: list[Row] = [
     api("GET", "^gaps/$", callers(200), path="gaps/"),
     api("POST", "^gaps/assign/$", callers(404, auditor=403, owner=201, administrator=201), body=FELT_GAP,
         path="gaps/assign/"),
+    page("recalls/", "recalls/", people(200)),
+    page("recalls/new/", f"recalls/new/?{RECALLED}", people(403, owner=200, administrator=200)),
+    post("recalls/new/", "recalls/new/", people(403, owner=DONE, administrator=DONE), None,
+         {"item": "legal/public-text", "version": "1", "reason": "R"}),
+    page("recalls/<int:number>/", "recalls/{recall}/", people(404, owner=200, **AUDITORS)),
+    post("recalls/<int:number>/settle/", "recalls/{recall}/settle/",
+         people(404, auditor=403, owner=DONE, administrator=DONE), None,
+         {"entry": "{recall_entry}", "settle": "accepted", "note": "N"}),
+    post("recalls/<int:number>/extend/", "recalls/{recall}/extend/",
+         people(404, auditor=403, owner=REFUSED, administrator=REFUSED)),
+    api("GET", "^recalls/$", callers(200), path="recalls/"),
+    api("GET", "^recalls/trace/$", callers(403, owner=200, administrator=200), path=f"recalls/trace/?{RECALLED}"),
+    api("POST", "^recalls/$", callers(403, owner=201, administrator=201), None,
+        {"item": "legal/public-text", "version": 1, "reason": "R"}, path="recalls/"),
+    api("GET", RECALL + "$", callers(404, owner=200, **AUDITORS), path="recalls/{recall}/"),
+    api("GET", RECALL + "entries/$", callers(404, owner=200, **AUDITORS), path="recalls/{recall}/entries/"),
+    api("POST", RECALL + "settle/$", callers(404), None,
+        {"entries": [999999], "state": "accepted", "note": "N"}, path="recalls/{recall}/settle/"),
+    api("POST", RECALL + "extend/$", callers(404, auditor=403, owner=409, administrator=409), None, {},
+        path="recalls/{recall}/extend/"),
     page("runs/", "runs/", people(200)),
     page("runs/<uuid:run_id>/", "runs/{run}/", people(404, owner=200, **AUDITORS)),
     post("runs/<uuid:run_id>/review/", "runs/{run}/review/",

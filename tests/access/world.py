@@ -14,6 +14,7 @@ from django.utils import timezone
 from agents.endpoints import ModelTerms, register_version
 from agents.models import Receipt, Scope, UnsanctionedUse
 from agents.programs import admit_program
+from agents.recall.cases import open_case
 from agents.routing.asking import Question, ask
 from agents.routing.decisions import record_decision
 from agents.runs.starting import Assignment, RunOrder, open_run
@@ -115,6 +116,7 @@ def build() -> World:
     people = {name: getattr(cast, name, None) for name in PERSONAS} | {"reader": reader, "administrator": cast.admin}
     there = {name: person for name, person in people.items() if person is not None}
     bearers = {name: issue_token(user=each, name="t", actor=SYSTEM, now=now).text for name, each in there.items()}
+    recall = open_case(actor=cast.admin, key=key(OWN, Sensitivity.PUBLIC), number=2, reason="It was wrong.", now=now)
     return World(
         clients={name: _client(people.get(name)) for name in PERSONAS},
         bearers={**bearers, "agent": given.bearer},
@@ -135,6 +137,8 @@ def build() -> World:
             "prefix": given.key.prefix,
             "contract": "review",
             "run": run.pk,
+            "recall": recall.case.pk,
+            "recall_entry": recall.case.entries.get().pk,
             **routed,
         },
     )

@@ -6,12 +6,13 @@ import pytest
 from django.utils import timezone
 
 from agents.models import RecallCase, RecallEntry, Run, RunState
-from agents.recall.cases import accept_entry, open_case, rerun_entry, visible_cases
-from agents.recall.tracing import agents_that_received, runs_that_used
+from agents.recall.cases import open_case
+from agents.recall.settling import accept_entry, rerun_entry
+from agents.recall.tracing import footprint_of, uses_of
 from agents.runs.contexts import give_bundle
 from agents.runs.finishing import complete_run
 from agents.runs.leases import claim_run
-from context.access import SYSTEM, principal_for
+from context.access import principal_for
 from context.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from context.models import ContextVersion
 from governance.models import AuditEvent, Notification
@@ -45,10 +46,10 @@ def test_trace__runs_and_agents_that_had_the_version__are_named_and_those_of_ano
     run = done(cast, by)
     publish(cast, revision("legal/cap", body="The cap is the fees."))
     done(cast, by)
-    (used,) = runs_that_used(version_id=version().pk, principal=SYSTEM)
-    assert (used.run.pk, used.agent) == (run.pk, by.agent)
-    assert [each.agent for each in agents_that_received(version_id=version().pk)] == [by.agent]
-    assert runs_that_used(version_id=version().pk, principal=principal_for(cast.outsider)) == []
+    (used,) = uses_of(version_id=version().pk)
+    assert (used.run_id, used.agent_id, used.times) == (run.pk, by.agent.pk, 1)
+    found = footprint_of(version_id=version().pk)
+    assert (found.runs, found.decisions, [each[0] for each in found.agents]) == (1, 0, [by.agent])
 
 
 def test_case__opened_and_worked_through__closes_with_its_last_entry(cast: Cast, by: Runner) -> None:
@@ -89,8 +90,8 @@ def test_case__owner_of_an_agent__is_told(cast: Cast, by: Runner) -> None:
     done(cast, by)
     open_case(actor=cast.owner, key="legal/cap", number=1, reason="It was wrong.", now=timezone.now())
     assert "recalled" in Notification.objects.get(person=cast.reviewer, url__startswith="/recalls/").text
-    assert len(visible_cases(principal_for(cast.reviewer))) == 1
-    assert visible_cases(principal_for(cast.author)) == []
+    assert RecallCase.objects.visible_to(principal_for(cast.reviewer)).count() == 1
+    assert not RecallCase.objects.visible_to(principal_for(cast.author)).exists()
 
 
 def test_case__by_who_does_not_answer_for_the_text__is_refused_and_unknown_versions_read_alike(
