@@ -5,7 +5,19 @@ from __future__ import annotations
 from django.urls import path
 
 from agents.mcp.view import mcp
-from agents.views import agents, contract_edit, contracts, dispatch, gaps, recalls, registry, route_editor, routes, runs, skew
+from agents.views import (
+    agents,
+    contract_edit,
+    contracts,
+    dispatch,
+    gaps,
+    recalls,
+    registry,
+    route_editor,
+    routes,
+    runs,
+    skew,
+)
 
 app_name = "agents"
 
