@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from agents.governed_fields import check_slug, domain_named, may_propose, owner_named, sensitivity_said
 from agents.models import RuleSet, RuleSetVersion
 from agents.routing.checks import check_table
 from agents.routing.definitions import Problem
@@ -16,7 +16,6 @@ from context.access import Principal
 from context.digests import canonical, check_storable, digest_of
 from context.errors import InvalidInput
 from context.models import Domain, Sensitivity, User
-from context.models.domains import SLUG_PATTERN
 from governance.audit import ledger
 from governance.governed import Draft, Facets, Payload, RecordState, Writing
 
@@ -35,7 +34,6 @@ FIELDS = (
 LARGEST_PAYLOAD = 1_000_000
 # Words that stand at that place of an address already.
 RESERVED = ("new", "decisions")
-PROPOSING_ROLES = ("steward", "domain_owner", "administrator")
 _EMPTY: Mapping[str, Any] = {
     "name": "",
     "purpose": "",
@@ -74,15 +72,7 @@ class RuleSetRecord:
         return str(entry.get("name")) if field in ("task_types", "fields", "rules") else None
 
     def check_key(self, key: str) -> None:
-        if key in RESERVED:
-            raise InvalidInput(f"{key} is no name for a rule set.", field="key", fix="Choose another name.")
-        if len(key) > 60 or not re.fullmatch(SLUG_PATTERN, key):
-            raise InvalidInput(
-                f"{key[:60]!r} cannot name a rule set.",
-                field="key",
-                limit=60,
-                fix="Use lower-case letters, digits and hyphens.",
-            )
+        check_slug(key, noun="rule set", reserved=RESERVED)
 
     def states(self, keys: Iterable[str]) -> dict[str, RecordState]:
         found = RuleSet.objects.filter(slug__in=list(keys), current_version__isnull=False)
@@ -115,21 +105,15 @@ class RuleSetRecord:
         created: Mapping[str, Mapping[str, Any]],
     ) -> Draft:
         clean = clean_payload(payload, base=base)
-        domain, owner = _domain(clean["domain"]), _owner(clean["owner"])
-        sensitivity = _sensitivity(clean["sensitivity"], principal)
+        domain, owner = domain_named(clean["domain"]), owner_named(clean["owner"])
+        sensitivity = sensitivity_said(clean["sensitivity"], principal)
         faults = [problem for problem in problems_of(clean, slug=key) if problem.level == "error"]
         if faults:
             raise faults_as_error(faults)
         return Draft(payload=clean, facets=_facets(clean["name"], domain, sensitivity, owner))
 
     def may_propose(self, principal: Principal, facets: Facets, *, new: bool) -> bool:
-        """Its owner; stewards and owners of its domain; administrators. A new one has no owner yet."""
-        if principal.kind != "person" or facets.sensitivity > principal.clearance:
-            return False
-        domain_id = facets.domain.pk if facets.domain is not None else None
-        if any(principal.has_role(role, domain_id) for role in PROPOSING_ROLES):
-            return True
-        return not new and facets.owner is not None and facets.owner.pk == principal.id
+        return may_propose(principal, facets, new=new)
 
     def lock(self, keys: Sequence[str]) -> None:
         list(RuleSet.objects.select_for_update().filter(slug__in=keys).order_by("slug").values_list("pk"))
@@ -139,7 +123,7 @@ class RuleSetRecord:
         previous = found.current_version if found is not None else None
         rule_set = found or RuleSet(slug=key, created_at=writing.now)
         rule_set.name, rule_set.purpose = payload["name"], payload["purpose"]
-        rule_set.domain, rule_set.owner = _domain(payload["domain"]), _owner(payload["owner"])
+        rule_set.domain, rule_set.owner = domain_named(payload["domain"]), owner_named(payload["owner"])
         rule_set.sensitivity = Sensitivity.from_word(payload["sensitivity"])
         rule_set.retired_at = None
         rule_set.save()
@@ -217,34 +201,6 @@ def problems_of(payload: Mapping[str, Any], *, slug: str = "") -> list[Problem]:
     """Everything found before saving: faults of shape and type, unknown names, then what is proved of the rules."""
     table, faults = read_table(payload, slug=slug)
     return faults if table is None else [*check_references(table), *check_table(table)]
-
-
-def _domain(slug: Any) -> Domain | None:
-    if slug in (None, ""):
-        return None
-    found = Domain.objects.filter(slug=slug).first() if isinstance(slug, str) else None
-    if found is None:
-        raise InvalidInput(f"There is no domain {str(slug)[:60]!r}.", field="domain", fix="Name a domain, or none.")
-    return found
-
-
-def _owner(username: Any) -> User:
-    found = User.objects.filter(username=username).first() if isinstance(username, str) else None
-    if found is None:
-        raise InvalidInput(f"There is no person {str(username)[:60]!r}.", field="owner", fix="Name who answers for it.")
-    return found
-
-
-def _sensitivity(word: Any, principal: Principal) -> Sensitivity:
-    words = [each.word for each in Sensitivity]
-    if word not in words:
-        raise InvalidInput("There is no such sensitivity.", field="sensitivity", limit=", ".join(words))
-    sensitivity = Sensitivity.from_word(word)
-    if principal.kind == "person" and sensitivity > principal.clearance:
-        raise InvalidInput(
-            "You cannot propose above your own clearance.", field="sensitivity", fix="Choose a lower sensitivity."
-        )
-    return sensitivity
 
 
 def _facets(name: str, domain: Domain | None, sensitivity: int, owner: User | None) -> Facets:

@@ -12,6 +12,7 @@ from django.db import transaction
 from agents.authentication import AuthenticatedAgent
 from agents.held_contracts import held_contract
 from agents.models import HandOff, LeaseEnding, Run, RunLease, RunState
+from agents.runs.following import tell_of
 from agents.runs.leases import LeaseLost, hold
 from agents.runs.moving import end_lease, move, tell
 from agents.runs.outputs import OutputVerdict, judge_output
@@ -59,7 +60,7 @@ def complete_run(
         verdict = judge(run=run, output=output, agent=agent, now=now)
         run.output, run.output_digest = output, digest
         entry = _settle(agent=agent, run=run, lease=lease, verdict=verdict, digest=digest, now=now)
-        ledger.append_all(actor=agent.principal, entries=[entry], now=now)
+        tell_of(actor=agent.principal, run=run, entries=[entry], now=now)
     return run
 
 
@@ -122,7 +123,7 @@ def fail_run(
         run, lease = hold(agent=agent, run_id=run_id, token=token, now=now)
         end_lease(lease=lease, ending=LeaseEnding.FAILED, now=now)
         entry = try_again(actor=agent.principal, run=run, cause=cause, detail=detail, retryable=retryable, now=now)
-        ledger.append_all(actor=agent.principal, entries=[entry], now=now)
+        tell_of(actor=agent.principal, run=run, entries=[entry], now=now)
     return run
 
 
@@ -177,12 +178,17 @@ def cancel_run(*, actor: Principal, run_id: UUID, reason: str, now: datetime) ->
     if not reason.strip() or len(reason) > 500:
         raise InvalidInput("A cancelled run needs a reason.", field="reason", limit=500, fix="Say why.")
     with steering(actor=actor, run_id=run_id, action="agents.run.cancel", now=now) as run:
-        for lease in RunLease.objects.select_for_update().filter(run=run, ended_at__isnull=True):
-            end_lease(lease=lease, ending=LeaseEnding.CANCELLED, now=now)
-        move(run=run, to=RunState.CANCELLED, now=now)
-        run.cancel_asked_at = now
-        run.reasons = [*run.reasons, {"cause": "cancelled", "detail": reason, "at": now.isoformat()}]
-        run.save()
-        entry = tell(actor=actor, run=run, what="cancelled", now=now, reason=reason)
-        ledger.append_all(actor=actor, entries=[entry], now=now)
+        entry = cancel_locked(actor=actor, run=run, reason=reason, now=now)
+        tell_of(actor=actor, run=run, entries=[entry], now=now)
     return run
+
+
+def cancel_locked(*, actor: Principal, run: Run, reason: str, now: datetime) -> ledger.Entry:
+    """Stop a run whose row the caller has locked. Saves it; the event to append."""
+    for lease in RunLease.objects.select_for_update().filter(run=run, ended_at__isnull=True):
+        end_lease(lease=lease, ending=LeaseEnding.CANCELLED, now=now)
+    move(run=run, to=RunState.CANCELLED, now=now)
+    run.cancel_asked_at = now
+    run.reasons = [*run.reasons, {"cause": "cancelled", "detail": reason, "at": now.isoformat()}]
+    run.save()
+    return tell(actor=actor, run=run, what="cancelled", now=now, reason=reason)

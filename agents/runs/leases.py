@@ -14,6 +14,7 @@ from django.db import transaction
 
 from agents.authentication import AuthenticatedAgent
 from agents.models import LeaseEnding, Run, RunLease, RunState, Scope
+from agents.runs.following import tell_of
 from agents.runs.moving import end_lease, move, tell
 from agents.runs.trying_again import try_again
 from context.access import SYSTEM
@@ -179,7 +180,7 @@ def _take_back(*, run_id: UUID, now: datetime) -> bool:
             detail=f"Nothing was heard of the agent for {lease.seconds} seconds.",
             now=now,
         )
-        ledger.append_all(actor=SYSTEM, entries=[entry], now=now)
+        tell_of(actor=SYSTEM, run=run, entries=[entry], now=now)
     return True
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,6 +12,7 @@ from django.db import transaction
 
 from agents.authentication import AuthenticatedAgent
 from agents.models import LeaseEnding, Run, RunBundle, RunLease, RunState
+from agents.runs.following import rebase
 from agents.runs.leases import hold
 from agents.runs.moving import end_lease, move, tell
 from agents.runs.steering import steering
@@ -59,6 +60,11 @@ def moved_texts(*, run: Run, principal: Principal, now: datetime) -> list[MovedT
     version_ids: set[int] = set()
     for ids in RunBundle.objects.filter(run=run).values_list("bundle__version_ids", flat=True):
         version_ids.update(ids)
+    return moved_versions(version_ids=version_ids, principal=principal, now=now)
+
+
+def moved_versions(*, version_ids: Collection[int], principal: Principal, now: datetime) -> list[MovedText]:
+    """The same of these versions. Two queries."""
     held = (
         ContextVersion.objects.visible_to(principal)
         .filter(pk__in=version_ids)
@@ -119,7 +125,7 @@ def resume_run(*, actor: Principal, run_id: UUID, choice: str = "", now: datetim
         moved = moved_texts(run=run, principal=actor, now=now)
         require_choice(moved, choice)
         if choice == "rebase":
-            run.snapshot_at = now
+            rebase(run, now=now)
         run.not_before = now
         move(run=run, to=RunState.WAITS_FOR_PERSON if choice == "person" else RunState.QUEUED, now=now)
         run.save()

@@ -18,13 +18,13 @@ from agents.runs.budgets import spent_budget
 from agents.runs.calling import CallFailed, Reply, Waiting, call
 from agents.runs.contexts import give_bundle
 from agents.runs.finishing import complete_run, fail_run
+from agents.runs.following import tell_of
 from agents.runs.leases import Claim, LeaseLost, heartbeat, keep_lease, lease_run
 from agents.runs.moving import move, tell
 from agents.runs.steps import StepReport, report_step
 from agents.runs.trying_again import try_again
 from context.access import SYSTEM
 from context.errors import DomainError
-from governance.audit import ledger
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ def route_around(*, now: datetime) -> int:
                 continue
             detail = "The agent failed too often lately."
             entry = try_again(actor=SYSTEM, run=run, cause="circuit_open", detail=detail, retryable=False, now=now)
-            ledger.append_all(actor=SYSTEM, entries=[entry], now=now)
+            tell_of(actor=SYSTEM, run=run, entries=[entry], now=now)
             moved += 1
     return moved
 
@@ -122,7 +122,7 @@ def _take(*, run: Run, slug: str, target: PushTarget, now: datetime) -> Pushed |
         move(run=run, to=RunState.WAITS_FOR_PERSON, now=now)
         run.save()
         entry = tell(actor=SYSTEM, run=run, what="escalated", now=now, cause="budget_spent", detail=spent)
-    ledger.append_all(actor=SYSTEM, entries=[entry], now=now)
+    tell_of(actor=SYSTEM, run=run, entries=[entry], now=now)
     return None
 
 

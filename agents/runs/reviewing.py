@@ -16,6 +16,7 @@ from agents.models import Agent, ContractVersion, Run, RunReview, RunReviewDecis
 from agents.output_checks.judging import Judgement, judge
 from agents.routing.candidates import candidates_of
 from agents.runs.finishing import LARGEST_OUTPUT_BYTES
+from agents.runs.following import tell_of
 from agents.runs.moving import move, tell
 from agents.runs.outputs import given_to
 from context.access import Principal, principal_for
@@ -123,7 +124,7 @@ def review_run(*, actor: User, run_id: UUID, said: RunDecision, now: datetime) -
             after=edited or said.digest or None,
             comment=said.comment or None,
         )
-        ledger.append_all(actor=principal, entries=[entry], now=now)
+        tell_of(actor=principal, run=run, entries=[entry], now=now)
     return run
 
 

@@ -31,7 +31,10 @@ UNTYPED = "untyped"  # the task type of a run of which no rule and no classifier
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class RunOrder:
-    """A task as it was given. `task_type` is a word, `task` JSON; budgets are the run's own, None for no bound."""
+    """A task as it was given. `task_type` is a word, `task` JSON; budgets are the run's own, None for no bound.
+
+    `snapshot_at` is the moment whose texts its agents read, where that is given beforehand.
+    """
 
     task_type: str
     task: Any
@@ -40,6 +43,7 @@ class RunOrder:
     cost_budget: Decimal | None = None
     most_attempts: int = 3
     due_at: datetime | None = None
+    snapshot_at: datetime | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,7 +71,7 @@ def start_run(*, actor: Principal, name: str, question: Question, order: RunOrde
     with transaction.atomic():
         decision, decided = keep_decision(principal=actor, answer=answer, run=str(run_id), now=now)
         known = replace(order, task_type=answer.task_type or order.task_type)
-        run, opened = _open(
+        run, opened = record_run(
             actor=actor, run_id=run_id, order=known, assignment=assignment_of(decision.outcome), now=now
         )
         ledger.append_all(actor=actor, entries=[decided, opened], now=now)
@@ -100,10 +104,10 @@ def start_as_asked(*, actor: Principal, name: str, asked: Mapping[str, Any], now
 
 
 def open_run(*, actor: Principal, order: RunOrder, assignment: Assignment, now: datetime) -> Run:
-    """Record a run whose agent is known beforehand (a step of a flow). From its commit on it is never lost."""
+    """Record a run whose agent is known beforehand. From its commit on it is never lost."""
     check_order(order, now=now)
     with transaction.atomic():
-        run, opened = _open(actor=actor, run_id=time_ordered_uuid(), order=order, assignment=assignment, now=now)
+        run, opened = record_run(actor=actor, run_id=time_ordered_uuid(), order=order, assignment=assignment, now=now)
         ledger.append_all(actor=actor, entries=[opened], now=now)
     return run
 
@@ -132,9 +136,10 @@ def assignment_of(outcome: Mapping[str, Any]) -> Assignment:
     return Assignment(state=RunState.WAITS_FOR_PERSON, because="The agents of the route were withdrawn meanwhile.")
 
 
-def _open(
+def record_run(
     *, actor: Principal, run_id: UUID, order: RunOrder, assignment: Assignment, now: datetime
 ) -> tuple[Run, ledger.Entry]:
+    """The same inside the caller's transaction, which has checked the order and appends the event, last."""
     run = Run(
         id=run_id,
         task_type=order.task_type,
@@ -148,7 +153,7 @@ def _open(
         domain=order.domain,
         fallbacks=list(assignment.fallbacks),
         state=assignment.state,
-        snapshot_at=now,
+        snapshot_at=order.snapshot_at or now,
         most_attempts=order.most_attempts,
         not_before=now,
         due_at=assignment.due_at or order.due_at,

@@ -9,6 +9,7 @@ from typing import Any
 
 from agents.held_contracts import held_contract
 from agents.models import Agent, ContractVersion, Run, RunState
+from agents.runs.following import is_taken_over
 from agents.runs.moving import move, tell
 from context.access import Principal
 from governance.audit import ledger
@@ -21,6 +22,8 @@ def try_again(
     *, actor: Principal, run: Run, cause: str, detail: str, now: datetime, retryable: bool = True
 ) -> ledger.Entry:
     """Queue a locked run again, for the same agent or for its next fallback, or leave it to a person.
+
+    Where the run is part of something that has another answer than a person, it fails instead.
 
     Saves the run and returns the event to append. `cause` is a word, `detail` a sentence for people.
     """
@@ -38,6 +41,10 @@ def try_again(
         move(run=run, to=RunState.QUEUED, now=now)
         run.save()
         return tell(actor=actor, run=run, what="fell_back", now=now, cause=cause, came_from=before)
+    if is_taken_over(run):
+        move(run=run, to=RunState.FAILED, now=now)
+        run.save()
+        return tell(actor=actor, run=run, what="failed", now=now, cause=cause)
     move(run=run, to=RunState.WAITS_FOR_PERSON, now=now)
     run.save()
     return tell(actor=actor, run=run, what="escalated", now=now, cause=cause)

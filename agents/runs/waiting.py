@@ -7,15 +7,15 @@ from uuid import UUID
 
 from django.db import transaction
 
-from agents.models import Agent, Decision, Run, RunState
+from agents.models import Decision, Run, RunState
 from agents.routing.asking import Answer, Question, ask
-from agents.routing.candidates import candidates_of
 from agents.routing.decisions import keep_decision
+from agents.runs.following import rebase, tell_of
 from agents.runs.moving import move, tell
+from agents.runs.requesters import requester_of
 from agents.runs.starting import assignment_of
-from context.access import SYSTEM, Principal, principal_for
+from context.access import SYSTEM
 from context.errors import DomainError
-from context.models import User
 from governance.audit import ledger
 
 LOOKED_AT_ONCE = 100
@@ -53,13 +53,13 @@ def _look(*, run_id: UUID, now: datetime) -> bool:
             locked.changed_at = now
             locked.save(update_fields=["changed_at"])
             return False
-        ledger.append_all(actor=SYSTEM, entries=entries, now=now)
+        tell_of(actor=SYSTEM, run=locked, entries=entries, now=now)
     return True
 
 
 def _asked_again(*, run: Run, first: Decision, now: datetime) -> Answer | None:
     """What the rules in force say now; None where they, or who asked, are no longer there."""
-    asker = _requester_of(run)
+    asker = requester_of(run)
     if asker is None:
         return None
     principal, name = asker
@@ -77,21 +77,12 @@ def _asked_again(*, run: Run, first: Decision, now: datetime) -> Answer | None:
         return None
 
 
-def _requester_of(run: Run) -> tuple[Principal, str] | None:
-    """Who asked for the run, with the rights they have now."""
-    if run.requested_by_kind == "person":
-        person = User.objects.filter(pk=run.requested_by_id, is_active=True).first()
-        return (principal_for(person), person.username) if person is not None else None
-    slug = Agent.objects.filter(pk=run.requested_by_id).values_list("slug", flat=True).first()
-    found = candidates_of([slug], load=False, budget=False).get(slug) if slug is not None else None
-    return (found.principal, found.slug) if found is not None and found.state == "sanctioned" else None
-
-
 def _go_on(*, run: Run, answer: Answer, now: datetime) -> list[ledger.Entry]:
     decision, decided = keep_decision(principal=SYSTEM, answer=answer, run=str(run.pk), now=now)
     assigned = assignment_of(decision.outcome)
     run.agent, run.contract_version = assigned.agent, assigned.contract_version
-    run.fallbacks, run.not_before, run.due_at, run.snapshot_at = list(assigned.fallbacks), now, None, now
+    run.fallbacks, run.not_before, run.due_at = list(assigned.fallbacks), now, None
+    rebase(run, now=now)
     move(run=run, to=assigned.state, now=now)
     run.save()
     return [decided, tell(actor=SYSTEM, run=run, what="context_came", now=now)]
