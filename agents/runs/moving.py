@@ -49,7 +49,7 @@ class RunHasEnded(Conflict):
 
 
 def move(*, run: Run, to: RunState, now: datetime) -> None:
-    """Set the state of a locked run. The caller saves it and tells the ledger (`tell`). One that waits wakes who sends."""
+    """Set the state of a locked run, which the caller saves and tells (`tell`). One that waits wakes who sends."""
     if run.ended:
         raise RunHasEnded(f"The run has ended: {run.get_state_display().lower()}.", fix="Start another run.")
     if run.state not in REACHED_FROM[to]:
