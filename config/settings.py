@@ -446,9 +446,10 @@ OTLP_CONTENT = env.choice("OTLP_CONTENT", ("", "public", "internal", "confidenti
 GOVERNED_RECORDS: dict[str, str] = {
     "contract": "agents.contract_record.CONTRACTS",
     "rule_set": "agents.routing.record.RECORD",
+    "flow": "agents.flows.record.RECORD",
 }
 # Who goes on where a run ends, in the transaction of its end (agents/runs/following.py).
-RUN_FOLLOWERS: dict[str, str] = {}
+RUN_FOLLOWERS: dict[str, str] = {"flows": "agents.flows.advancing.FOLLOWER"}
 # What says a task's type where no declared rule does: a function of its text and the known types → (label, score).
 ROUTING_CLASSIFIERS: dict[str, str] = {}
 DRIFT_DETECTORS: dict[str, str] = {

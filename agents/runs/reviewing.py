@@ -150,7 +150,7 @@ def _apply(*, principal: Principal, run: Run, said: RunDecision, now: datetime) 
             move(run=run, to=RunState.SUCCEEDED, now=now)
         case RunReviewDecision.EDIT:
             edited = digest_of(said.output)
-            _accept(run=run, output=said.output)
+            _accept(run=run, output=said.output, reviewer=principal)
             run.output, run.output_digest = said.output, edited
             move(run=run, to=RunState.SUCCEEDED, now=now)
         case RunReviewDecision.REJECT:
@@ -168,13 +168,18 @@ def _apply(*, principal: Principal, run: Run, said: RunDecision, now: datetime) 
     return edited
 
 
-def _accept(*, run: Run, output: Any) -> None:
-    """A person's output keeps the schema and the rejecting checks too; what a person must see, one has seen."""
-    if run.agent is None or run.contract_version is None:
+def _accept(*, run: Run, output: Any, reviewer: Principal) -> None:
+    """A person's output keeps the schema and the rejecting checks too; what a person must see, one has seen.
+
+    It is judged as the run's agent reads or, where the run has none, as the reviewer does.
+    """
+    if run.contract_version is None:
         return
-    found = candidates_of([run.agent.slug], load=False, budget=False)[run.agent.slug]
+    principal = reviewer
+    if run.agent is not None:
+        principal = candidates_of([run.agent.slug], load=False, budget=False)[run.agent.slug].principal
     verdict: Judgement = judge(
-        principal=found.principal,
+        principal=principal,
         version=run.contract_version,
         output=output,
         task=run.task,
