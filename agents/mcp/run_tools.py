@@ -11,10 +11,21 @@ from agents.runs.api import run_id_of
 from agents.runs.contexts import give_bundle
 from agents.runs.finishing import complete_run as complete
 from agents.runs.finishing import fail_run as fail
+from agents.runs.finishing import hand_off
 from agents.runs.leases import claim_run as claim
 from agents.runs.leases import heartbeat as keep
+from agents.runs.pausing import pause_run as pause
+from agents.runs.pausing import resume_run as resume
 from agents.runs.reading import find_run, run_as_json, step_as_json
-from agents.runs.serializers import BundleInput, CompleteInput, FailInput, LeaseInput, StepInput
+from agents.runs.serializers import (
+    BundleInput,
+    CompleteInput,
+    FailInput,
+    HandOffInput,
+    LeaseInput,
+    ResumeInput,
+    StepInput,
+)
 from agents.runs.starting import start_as_asked
 from agents.runs.steps import StepReport
 from agents.runs.steps import report_step as report
@@ -45,6 +56,19 @@ class RunCompleteInput(CompleteInput):
 
 
 class RunFailInput(FailInput):
+    run = Text(max_length=LONGEST_RUN_ID)
+
+
+class RunHandOffInput(HandOffInput):
+    run = Text(max_length=LONGEST_RUN_ID)
+
+
+class RunPauseInput(LeaseInput):
+    run = Text(max_length=LONGEST_RUN_ID)
+    reason = Text(max_length=500)
+
+
+class RunResumeInput(ResumeInput):
     run = Text(max_length=LONGEST_RUN_ID)
 
 
@@ -103,6 +127,24 @@ def complete_run(asking: Asking, asked: Mapping[str, Any]) -> Answer:
 def fail_run(asking: Asking, asked: Mapping[str, Any]) -> Answer:
     said = {name: asked[name] for name in ("cause", "detail", "retryable")}
     fail(agent=asking.agent, run_id=run_id_of(asked["run"]), token=asked["lease_token"], now=asking.now, **said)
+    return _run(asking, asked["run"])
+
+
+def hand_off_run(asking: Asking, asked: Mapping[str, Any]) -> Answer:
+    said = {name: asked[name] for name in ("to", "contract", "reason", "payload", "choice")}
+    hand_off(agent=asking.agent, run_id=run_id_of(asked["run"]), token=asked["lease_token"], now=asking.now, **said)
+    return _run(asking, asked["run"])
+
+
+def pause_run(asking: Asking, asked: Mapping[str, Any]) -> Answer:
+    token, reason = asked["lease_token"], asked["reason"]
+    pause(agent=asking.agent, run_id=run_id_of(asked["run"]), token=token, reason=reason, now=asking.now)
+    return _run(asking, asked["run"])
+
+
+def resume_run(asking: Asking, asked: Mapping[str, Any]) -> Answer:
+    """One that the agent started; others are resumed by those who steer them."""
+    resume(actor=asking.principal, run_id=run_id_of(asked["run"]), choice=asked["choice"], now=asking.now)
     return _run(asking, asked["run"])
 
 

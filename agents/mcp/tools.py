@@ -94,6 +94,7 @@ _FEEDBACK = output_schema(
 _ENTRIES = output_schema(entries=_LIST)
 _FORMAT = "json, or markdown for one text to put into a prompt."
 _HELD = {"run": "Id of the run.", "lease_token": "The token that came with the claim."}
+_CHOICE = "Only where you are asked: continue (old texts), rebase (those of now) or person."
 _NAMESPACE = "run:<id>, session:<name>, agent:<your slug> or domain:<slug>."
 
 TOOLS: tuple[PlumblineTool, ...] = (
@@ -348,6 +349,45 @@ TOOLS: tuple[PlumblineTool, ...] = (
             "detail": "A sentence that tells.",
             "retryable": "Whether trying again may help.",
         },
+    ),
+    PlumblineTool(
+        name="hand_off_run",
+        title="Hand a run to another agent",
+        description="Pass the run on; the other works on the same snapshot. Where its texts have changed meanwhile you "
+        "are told what changed, and say how it goes on.",
+        scope=Scope.RUNS_WRITE,
+        act=run_tools.hand_off_run,
+        takes=run_tools.RunHandOffInput,
+        answers=_RUN,
+        about={
+            **_HELD,
+            "to": "Slug of the other agent.",
+            "contract": "Slug of the contract of theirs to work by.",
+            "reason": "Why they should go on.",
+            "payload": "What they need of your work, in JSON.",
+            "choice": _CHOICE,
+        },
+    ),
+    PlumblineTool(
+        name="pause_run",
+        title="Pause a run",
+        description="Let go of a run until it is resumed; its steps stay.",
+        scope=Scope.RUNS_WRITE,
+        act=run_tools.pause_run,
+        takes=run_tools.RunPauseInput,
+        answers=_RUN,
+        about={**_HELD, "reason": "What it waits for."},
+    ),
+    PlumblineTool(
+        name="resume_run",
+        title="Resume a run",
+        description="Queue a paused run that you started. Where its texts have changed meanwhile you are told what "
+        "changed, and say how it goes on.",
+        scope=Scope.RUNS_WRITE,
+        act=run_tools.resume_run,
+        takes=run_tools.RunResumeInput,
+        answers=_RUN,
+        about={"run": "Id of the run.", "choice": _CHOICE},
     ),
 )
 _BY_NAME = {tool.name: tool for tool in TOOLS}

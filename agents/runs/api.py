@@ -251,7 +251,8 @@ class HandOffView(WorkView):
     @extend_schema(
         operation_id="hand_off_run",
         summary="Hand a run to another agent",
-        description="The other agent works on the same snapshot of the context.",
+        description="The other agent works on the same snapshot of the context. Where texts of the run have changed "
+        "since it began, the answer is 409 with what changed, until `choice` says `continue`, `rebase` or `person`.",
         request=HandOffInput,
         responses=answers(RunSerializer),
     )

@@ -16,6 +16,7 @@ from agents.runs.following import tell_of
 from agents.runs.leases import LeaseLost, hold
 from agents.runs.moving import end_lease, move, tell
 from agents.runs.outputs import OutputVerdict, judge_output
+from agents.runs.pausing import check_choice, moved_texts, name_moved, require_choice
 from agents.runs.steering import steering
 from agents.runs.trying_again import try_again
 from context.access import Principal
@@ -136,9 +137,15 @@ def hand_off(
     contract: str,
     reason: str,
     payload: Any,
+    choice: str = "",
     now: datetime,
 ) -> HandOff:
-    """Pass the run to another sanctioned agent, which works on the same snapshot; it finds `payload` with the run."""
+    """Pass the run to another sanctioned agent, which works on the same snapshot; it finds `payload` with the run.
+
+    Where texts of the run have changed meanwhile, `choice` must say how it goes on, as for a run that is resumed:
+    without it ContextMoved, and the run stays with who has it.
+    """
+    check_choice(choice)
     check_storable([to, contract, reason, payload], field="payload")
     if len(canonical(payload)) > LARGEST_OUTPUT_BYTES or len(reason) > 500:
         raise InvalidInput(
@@ -151,13 +158,17 @@ def hand_off(
             # One answer for no agent, a suspended one, and one that does not hold the contract.
             raise NotFound("There is no such agent with that contract.", field="to", fix="Hand off to another agent.")
         taker, terms = held
+        moved = moved_texts(run=run, principal=agent.principal, now=now)
+        require_choice(moved, choice)
         end_lease(lease=lease, ending=LeaseEnding.HANDED_OFF, now=now)
         handed = HandOff.objects.create(
             run=run, from_agent=run.agent, to_agent=taker, reason=reason, payload=payload, handed_at=now
         )
         run.agent, run.contract_version = taker, terms
         run.attempt, run.not_before = 0, now
-        move(run=run, to=RunState.QUEUED, now=now)
+        if choice == "rebase":
+            run.snapshot_at = now
+        move(run=run, to=RunState.WAITS_FOR_PERSON if choice == "person" else RunState.QUEUED, now=now)
         run.save()
         entry = tell(
             actor=agent.principal,
@@ -167,6 +178,8 @@ def hand_off(
             after=digest_of(payload),
             came_from=handed.from_agent.slug,
             reason=reason,
+            choice=choice or "unchanged",
+            moved=name_moved(moved),
         )
         ledger.append_all(actor=agent.principal, entries=[entry], now=now)
     return handed

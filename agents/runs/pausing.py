@@ -117,8 +117,7 @@ def resume_run(*, actor: Principal, run_id: UUID, choice: str = "", now: datetim
 
     `continue` stays at the old snapshot, `rebase` moves it to now, `person` leaves the run to a person.
     """
-    if choice and choice not in CHOICES:
-        raise InvalidInput("There is no such choice.", field="choice", limit=", ".join(CHOICES), fix="Choose one.")
+    check_choice(choice)
     with steering(actor=actor, run_id=run_id, action="agents.run.resume", now=now) as run:
         if run.state != RunState.PAUSED:
             raise Conflict("Only a paused run is resumed.", fix="Read the run again.")
@@ -135,10 +134,21 @@ def resume_run(*, actor: Principal, run_id: UUID, choice: str = "", now: datetim
             what="resumed",
             now=now,
             choice=choice or "unchanged",
-            moved=[{"key": text.key, "held": text.held_version, "now": text.now_version} for text in moved],
+            moved=name_moved(moved),
         )
         ledger.append_all(actor=actor, entries=[entry], now=now)
     return run
+
+
+def check_choice(choice: str) -> None:
+    """Refuse what is no choice. None at all is one where nothing has changed."""
+    if choice and choice not in CHOICES:
+        raise InvalidInput("There is no such choice.", field="choice", limit=", ".join(CHOICES), fix="Choose one.")
+
+
+def name_moved(moved: Sequence[MovedText]) -> list[dict[str, Any]]:
+    """What had changed when it was chosen how to go on, for the event."""
+    return [{"key": text.key, "held": text.held_version, "now": text.now_version} for text in moved]
 
 
 def require_choice(moved: Sequence[MovedText], choice: str) -> None:

@@ -76,6 +76,7 @@ class HandOffInput(LeaseInput):
     contract = Text(max_length=60)
     reason = Text(max_length=500, required=False, default="", allow_blank=True)
     payload = serializers.JSONField(required=False, allow_null=True, default=None)
+    choice = serializers.ChoiceField(CHOICES, required=False, default="", allow_blank=True)
 
 
 class PauseInput(Input):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from agents.authentication import authenticate
 from agents.mcp.tools import TOOLS
 from agents.models import Feedback, Scope
 from agents.runs.starting import Assignment, RunOrder, open_run
@@ -165,6 +166,28 @@ def test_run__claimed_stepped_and_completed__as_over_rest(cast: Cast, agent: Spe
     assert agent.done("get_run", run=str(run.pk))["state"] == "succeeded"
     other = speaker(cast, slug="other")
     assert other.refused("get_run", run=str(run.pk)) == other.refused("get_run", run="0" * 36)
+
+
+def test_run__handed_off_after_a_text_changed__is_told_what_and_asked_how(cast: Cast, agent: Speaker) -> None:
+    terms = agent.presented.agent.contracts.get().current_version
+    run = open_run(
+        actor=authenticate(f"Bearer {agent.presented.bearer}").principal,
+        order=RunOrder(task_type="review", task={"clause": "90 days"}),
+        assignment=Assignment(agent=agent.presented.agent, contract_version=terms),
+        now=NOW.replace(year=NOW.year - 1),
+    )
+    other = speaker(cast, slug="other")
+    held = {"run": str(run.pk), "lease_token": agent.done("claim_run")["lease"]["token"]}
+    agent.done("get_run_bundle", **held)
+    publish(cast, revision("legal/cap", body="The cap is the fees."))
+    to = {"to": "other", "contract": other.presented.agent.contracts.get().slug}
+    asked = agent.refused("hand_off_run", **held, **to)
+    assert (asked["type"].rpartition("/")[2], asked["moved"][0]["key"]) == ("context-moved", "legal/cap")
+    assert agent.done("pause_run", **held, reason="Whom shall I ask?")["state"] == "paused"
+    assert agent.refused("resume_run", run=str(run.pk))["type"] == asked["type"]
+    assert agent.done("resume_run", run=str(run.pk), choice="rebase")["state"] == "queued"
+    held["lease_token"] = agent.done("claim_run")["lease"]["token"]
+    assert agent.done("hand_off_run", **held, **to, choice="person")["state"] == "waits_for_person"
 
 
 def test_run__started_where_no_rule_takes_it__is_recorded_and_says_why(agent: Speaker) -> None:
