@@ -15,6 +15,7 @@ from agents.views import (
     registry,
     route_editor,
     routes,
+    run_reviews,
     runs,
     skew,
 )
@@ -49,8 +50,9 @@ urlpatterns = [
     path("recalls/<int:number>/settle/", recalls.settle, name="settle-recall"),
     path("recalls/<int:number>/extend/", recalls.extend, name="extend-recall"),
     path("runs/", runs.runs, name="runs"),
+    path("runs/reviews/", run_reviews.queue, name="review-queue"),
     path("runs/<uuid:run_id>/", runs.run, name="run"),
-    path("runs/<uuid:run_id>/review/", runs.review, name="review-run"),
+    path("runs/<uuid:run_id>/review/", run_reviews.review, name="review-run"),
     path("runs/<uuid:run_id>/steer/", runs.steer, name="steer-run"),
     path("routes/", routes.routes, name="routes"),
     path("routes/new/", route_editor.new_route, name="new-route"),

@@ -24,7 +24,7 @@ def entries_for(*, principal: Principal, now: datetime) -> Iterable[InboxEntry]:
             title=f"{run.task_type.replace('-', ' ').replace('_', ' ').capitalize()} by {who}",
             why=last or ("A person must see this output." if reviewed else "Nobody else can carry it on."),
             due_at=run.due_at,
-            url=f"/runs/{run.pk}/",
+            url=f"/runs/{run.pk}/review/",
             debt=0.0,
             subject=f"run:{run.pk}",
         )

@@ -10,11 +10,12 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
 from agents.models import RunState, RunStep
-from context.templatetags.ui import chip
+from context.templatetags.ui import chip, span
 
 register = template.Library()
 
 LABELS, WIDTH, ROW = 220, 780, 26
+SOON = 86_400  # seconds
 STATES = {
     RunState.QUEUED: ("info", "clock", "Waits for its agent"),
     RunState.RUNNING: ("info", "right", "Running"),
@@ -33,6 +34,17 @@ STATES = {
 def run_state(state: str) -> SafeString:
     """The state of a run, as a word with an icon."""
     return chip(*STATES[RunState(state)])
+
+
+@register.simple_tag
+def due(at: datetime | None, now: datetime) -> SafeString:
+    """When a decision is due, in a chip that says how late or how soon; nothing where there is no date."""
+    if at is None:
+        return SafeString("")
+    left = (at - now).total_seconds()
+    if left < 0:
+        return chip("bad", "late", f"Overdue {span(-left)}")
+    return chip("warn" if left < SOON else "mute", "clock", f"Due in {span(left)}")
 
 
 @register.simple_tag

@@ -16,11 +16,22 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_GET, require_POST
 
-from agents.models import FINAL_STATES, Agent, Decision, Run, RunReview, RunReviewDecision, RunState
+from agents.models import (
+    FINAL_STATES,
+    Agent,
+    Decision,
+    RecallCase,
+    RecallEntry,
+    RecallEntryState,
+    Run,
+    RunReview,
+    RunState,
+)
 from agents.runs.finishing import cancel_run
 from agents.runs.pausing import CHOICES, moved_texts, pause_run_of_another, resume_run
 from agents.runs.reading import find_run, may_read
-from agents.runs.reviewing import RunDecision, awaiting, awaiting_or_decided, review_run
+from agents.runs.review_evidence import findings_of
+from agents.runs.reviewing import WAITING, awaiting, awaiting_or_decided
 from agents.runs.steering import may_steer
 from context.digests import canonical
 from context.errors import DomainError, NotFound
@@ -83,36 +94,6 @@ def run(request: PageRequest, run_id: UUID) -> HttpResponse:
 
 @require_POST
 @page
-def review(request: PageRequest, run_id: UUID) -> HttpResponse:
-    """Decide on the output that was read."""
-    typed = {name: request.POST.get(name, "") for name in ("decision", "comment", "digest", "output", "to")}
-    subject = find_run(principal=request.principal, run_id=run_id)
-    agent, _, contract = typed["to"].partition("/")
-    try:
-        output = _typed_output(typed["output"]) if typed["decision"] == RunReviewDecision.EDIT else None
-        decided = review_run(
-            actor=request.user,
-            run_id=run_id,
-            said=RunDecision(
-                decision=typed["decision"],
-                comment=typed["comment"],
-                digest=typed["digest"],
-                output=output,
-                agent=agent,
-                contract=contract,
-            ),
-            now=timezone.now(),
-        )
-    except NotFound:
-        raise
-    except DomainError as error:
-        return _show(request, subject, status=error.status, error=said(error), typed=typed)
-    messages.success(request, f"Decided. The run: {decided.get_state_display().lower()}.")
-    return HttpResponseRedirect(reverse("agents:run", args=[run_id]))
-
-
-@require_POST
-@page
 def steer(request: PageRequest, run_id: UUID) -> HttpResponse:
     """Pause, resume or cancel."""
     verb, reason = request.POST.get("verb", ""), request.POST.get("reason", "")
@@ -131,14 +112,6 @@ def steer(request: PageRequest, run_id: UUID) -> HttpResponse:
         return _show(request, subject, status=error.status, error=said(error))
     messages.success(request, {"cancel": "Cancelled.", "pause": "Paused."}.get(verb, "Resumed."))
     return HttpResponseRedirect(reverse("agents:run", args=[run_id]))
-
-
-def _typed_output(text: str) -> Any:
-    """JSON where it is JSON, else the text itself; the contract's schema says what it has to be."""
-    try:
-        return json.loads(text)
-    except ValueError:
-        return text
 
 
 def _show(request: PageRequest, subject: Run, *, status: int = 200, **more: Any) -> HttpResponse:
@@ -163,27 +136,24 @@ def _show(request: PageRequest, subject: Run, *, status: int = 200, **more: Any)
         "hand_offs": list(subject.hand_offs.select_related("from_agent", "to_agent")),
         "reviews": list(RunReview.objects.filter(run=subject).select_related("reviewer")),
         "decisions": list(Decision.objects.visible_to(principal).filter(run=str(subject.pk)).order_by("pk")),
-        "failing": [each for each in subject.reasons if each.get("cause") == "output_check"] if readable else [],
-        "waits": decides and subject.state in (RunState.IN_REVIEW, RunState.WAITS_FOR_PERSON),
+        "failing": findings_of(subject) if readable else [],
+        "recalls": _recalls_of(request, subject),
+        "waits": decides and subject.state in WAITING,
         "may_steer": steers and not subject.ended,
         "may_pause": steers and subject.state in (RunState.QUEUED, RunState.RUNNING),
         "paused": paused and steers,
         "moved": moved_texts(run=subject, principal=principal, now=now) if paused and steers else [],
         "choices": CHOICES,
-        "takers": _takers() if decides else [],
         **more,
     }
     return render(request, "agents/run.html", context, status=status)
 
 
-def _takers() -> list[tuple[str, str]]:
-    """Each sanctioned agent under each of its contracts, as the form sends it and as it is called."""
-    pairs = Agent.objects.filter(state="sanctioned", contracts__retired_at__isnull=True).order_by("name")
-    return [
-        (f"{slug}/{contract}", f"{name} under {called}")
-        for slug, contract, name, called in pairs.values_list("slug", "contracts__slug", "name", "contracts__name")
-        if contract
-    ][:200]
+def _recalls_of(request: PageRequest, subject: Run) -> list[RecallEntry]:
+    """The open recalls that name the run, of those the person may see."""
+    cases = RecallCase.objects.visible_to(request.principal).filter(closed_at__isnull=True)
+    found = RecallEntry.objects.filter(run=subject, state=RecallEntryState.OPEN, case__in=cases)
+    return list(found.select_related("case__version"))
 
 
 def _pretty(value: Any) -> str:

@@ -403,6 +403,8 @@ ROWS: list[Row] = [
         path="recalls/{recall}/extend/"),
     page("runs/", "runs/", people(200)),
     page("runs/<uuid:run_id>/", "runs/{run}/", people(404, owner=200, **AUDITORS)),
+    page("runs/reviews/", "runs/reviews/", people(200)),
+    page("runs/<uuid:run_id>/review/", "runs/{run}/review/", people(404, owner=200, **AUDITORS)),
     post("runs/<uuid:run_id>/review/", "runs/{run}/review/",
         people(404, auditor=403, owner=409, administrator=409), None, {"decision": "approve"}),
     post("runs/<uuid:run_id>/steer/", "runs/{run}/steer/",

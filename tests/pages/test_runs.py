@@ -56,7 +56,7 @@ def test_run__in_review__is_listed_shown_with_its_steps_and_waits_in_the_inbox(c
         assert said in page
     waiting = inbox_for(principal=principal_for(cast.owner), now=timezone.now())
     (entry,) = [each for each in waiting if "run" in each.kind]
-    assert entry.url == f"/runs/{run.pk}/"
+    assert entry.url == f"/runs/{run.pk}/review/"
     assert signed_in(cast, "outsider").get(f"/runs/{run.pk}/").status_code == 404
 
 
