@@ -197,7 +197,13 @@ elif CELERY_BROKER_URL.startswith(("redis://", "rediss://")):
         "unacked_restore_interval": 10,
     }
 # Tasks that lie below an app's own `tasks` module, which alone is found by itself.
-CELERY_IMPORTS = ("governance.audit.tasks", "governance.drift.tasks", "agents.runs.tasks", "agents.traces.tasks")
+CELERY_IMPORTS = (
+    "governance.audit.tasks",
+    "governance.drift.tasks",
+    "agents.flows.tasks",
+    "agents.runs.tasks",
+    "agents.traces.tasks",
+)
 CELERY_BEAT_SCHEDULE = {
     "deliver notifications": {
         "task": "governance.tasks.deliver_notifications",
@@ -228,6 +234,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "agents.traces.tasks.export_spans",
         "schedule": schedule(10),
         "options": {"expires": 10},
+    },
+    "start flows by their events": {
+        "task": "agents.flows.tasks.work_on_flows",
+        "schedule": schedule(5),
+        "options": {"expires": 5},
     },
     "look again at runs that wait for context": {
         "task": "agents.runs.tasks.look_again_at_waiting_runs",
@@ -450,6 +461,8 @@ GOVERNED_RECORDS: dict[str, str] = {
 }
 # Who goes on where a run ends, in the transaction of its end (agents/runs/following.py).
 RUN_FOLLOWERS: dict[str, str] = {"flows": "agents.flows.advancing.FOLLOWER"}
+# Who notes that a change is published, in the transaction that publishes it: each gives the events to append.
+PUBLICATION_FOLLOWERS: dict[str, str] = {"flows": "agents.flows.triggers.note_publication"}
 # What says a task's type where no declared rule does: a function of its text and the known types → (label, score).
 ROUTING_CLASSIFIERS: dict[str, str] = {}
 DRIFT_DETECTORS: dict[str, str] = {
@@ -495,7 +508,10 @@ USE_SOURCES: dict[str, str] = {"bundles": "agents.usage.deliveries"}
 RESTRICTED_READ_RECORDER = "governance.audit.attempts.record_texts_read"
 # What upper floors keep under the ledger, checked with it: `verify_audit` asks each.
 AUDIT_CHECKS: dict[str, str] = {"receipts": "agents.sealing.check_receipts"}
-EVIDENCE_SOURCES: dict[str, str] = {"agents": "agents.evidence.evidence_of"}
+EVIDENCE_SOURCES: dict[str, str] = {
+    "agents": "agents.evidence.evidence_of",
+    "runs": "agents.runs.evidence.evidence_of",
+}
 # Parts of the home page and of an item's page, each a function that returns a template and what it shows.
 HOME_PANELS: dict[str, str] = {"refusals": "agents.views.panels.refusals"}
 CATALOGUE_PANELS: dict[str, str] = {

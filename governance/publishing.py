@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.utils.module_loading import import_string
 
 from context import embeddings, passages
 from context.access import SYSTEM, Principal, principal_for
@@ -220,6 +221,8 @@ def _publish(
             )
         )
         tell_published(change=change, edits=edits, actor_id=actor.pk, now=now)
+        for path in settings.PUBLICATION_FOLLOWERS.values():
+            entries += import_string(path)(change=change, edits=edits, now=now)
         ledger.append_all(actor=principal, entries=entries, now=now)
         return Publication(
             change=change,

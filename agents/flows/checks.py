@@ -111,10 +111,9 @@ EVENT_SCHEMAS: Mapping[str, Schema] = {
     "publication": {
         "type": "object",
         "additionalProperties": False,
-        "required": ["change", "title", "items"],
+        "required": ["change", "items"],
         "properties": {
             "change": {"type": "integer", "minimum": 1},
-            "title": {"type": "string", "maxLength": 200},
             "items": {
                 "type": "array",
                 "minItems": 1,
