@@ -12,7 +12,7 @@ from django.db import transaction
 from agents.as_of import rights_begin
 from agents.contract_proposals import edit_of_contract
 from agents.keys import issue_key, revoke_key
-from agents.models import Agent, AgentKey, ContextContract, ModelEndpoint
+from agents.models import Agent, AgentKey, ContextContract, ModelEndpoint, Scope
 from agents.registry import save_agent
 from agents.sample_routing import register_endpoints
 from context.access import SYSTEM
@@ -46,7 +46,7 @@ def issue_credentials(sample: Sample, *, now: datetime) -> dict[str, Any]:
             agent = Agent.objects.get(slug=said["slug"])
             for key in AgentKey.objects.filter(agent=agent, name=ISSUED_AS, revoked_at=None):
                 revoke_key(actor=admin, key=key, now=now)
-            issued = issue_key(actor=admin, agent=agent, name=ISSUED_AS, now=now)
+            issued = issue_key(actor=admin, agent=agent, name=ISSUED_AS, scopes=Scope.values, now=now)
             agents[agent.slug] = {"key": issued.bearer, "contract": said["contracts"][0]}
     order = ("author", "reviewer", "owner", "auditor", "admin", "outsider")
     trio_first = sorted(agents, key=lambda slug: slug != "terms-comparer")
