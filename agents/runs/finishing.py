@@ -21,11 +21,19 @@ from agents.runs.steering import steering
 from agents.runs.trying_again import try_again
 from context.access import Principal
 from context.digests import canonical, check_storable, digest_of
-from context.errors import InvalidInput, NotFound
+from context.errors import Conflict, InvalidInput, NotFound
 from governance.audit import ledger
 
 LARGEST_OUTPUT_BYTES = 1_048_576
 TIMES_SENT_BACK = 1
+MOST_HAND_OFFS = 20
+
+
+class HandedOffTooOften(Conflict):
+    """The run has been passed on so often that nobody seems to take it."""
+
+    type = "handed-off-too-often"
+    title = "The run was handed off too often"
 
 
 def complete_run(
@@ -158,6 +166,12 @@ def hand_off(
             # One answer for no agent, a suspended one, and one that does not hold the contract.
             raise NotFound("There is no such agent with that contract.", field="to", fix="Hand off to another agent.")
         taker, terms = held
+        if run.hand_offs.count() >= MOST_HAND_OFFS:
+            raise HandedOffTooOften(
+                f"The run was handed off {MOST_HAND_OFFS} times.",
+                limit=MOST_HAND_OFFS,
+                fix="Complete it, or report that it failed: then a person takes it.",
+            )
         moved = moved_texts(run=run, principal=agent.principal, now=now)
         require_choice(moved, choice)
         end_lease(lease=lease, ending=LeaseEnding.HANDED_OFF, now=now)
