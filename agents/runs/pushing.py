@@ -14,13 +14,12 @@ from django.utils import timezone
 from agents.authentication import AuthenticatedAgent
 from agents.models import PushTarget, Run, RunState, Scope
 from agents.routing.candidates import candidates_of
-from agents.runs.budgets import spent_budget
+from agents.runs.budgets import stop_where_spent
 from agents.runs.calling import CallFailed, Reply, Waiting, call
 from agents.runs.contexts import give_bundle
 from agents.runs.finishing import complete_run, fail_run
 from agents.runs.following import tell_of
 from agents.runs.leases import Claim, LeaseLost, heartbeat, keep_lease, lease_run
-from agents.runs.moving import move, tell
 from agents.runs.steps import StepReport, report_step
 from agents.runs.trying_again import try_again
 from context.access import SYSTEM
@@ -36,7 +35,6 @@ MARGIN_SECONDS = 15
 # goes to another after the second time, however long the agent may take.
 KEPT_EVERY_SECONDS = 5.0
 HEARD_WITHIN_SECONDS = 20
-ROUTED_AROUND_AT_ONCE = 100
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -74,23 +72,6 @@ def push_next(*, now: datetime) -> bool:
     return True
 
 
-def route_around(*, now: datetime) -> int:
-    """Send runs whose agent's circuit is open to their next fallback, where they have one; how many went."""
-    waiting = Run.objects.filter(state=RunState.QUEUED, agent__push__closed_until__gt=now).exclude(fallbacks=[])
-    moved = 0
-    for run_id in list(waiting.values_list("pk", flat=True)[:ROUTED_AROUND_AT_ONCE]):
-        with transaction.atomic():
-            locked = waiting.select_for_update(skip_locked=True, of=("self",)).select_related("agent")
-            run = locked.filter(pk=run_id).first()
-            if run is None:
-                continue
-            detail = "The agent failed too often lately."
-            entry = try_again(actor=SYSTEM, run=run, cause="circuit_open", detail=detail, retryable=False, now=now)
-            tell_of(actor=SYSTEM, run=run, entries=[entry], now=now)
-            moved += 1
-    return moved
-
-
 def reached_as(slug: str) -> AuthenticatedAgent | None:
     """The agent with the rights it has now, as if it had presented a key; None where it is not sanctioned."""
     found = candidates_of([slug], load=False, budget=False).get(slug)
@@ -109,19 +90,16 @@ def reached_as(slug: str) -> AuthenticatedAgent | None:
 def _take(*, run: Run, slug: str, target: PushTarget, now: datetime) -> Pushed | None:
     """Lease the locked run; or move it on, where its agent was suspended or a budget is spent."""
     agent = reached_as(slug)
-    spent = spent_budget(run=run, now=now)
-    if agent is not None and spent is None:
+    if agent is not None:
+        stopped = stop_where_spent(actor=SYSTEM, run=run, now=now)
+        if stopped is not None:
+            tell_of(actor=SYSTEM, run=run, entries=[stopped], now=now)
+            return None
         seconds = target.timeout_seconds + MARGIN_SECONDS
         claim = lease_run(agent=agent, run=run, seconds=seconds, heard_within=HEARD_WITHIN_SECONDS, now=now)
         return Pushed(agent=agent, target=target, claim=claim)
-    if agent is None:
-        detail = "The agent is not sanctioned."
-        entry = try_again(actor=SYSTEM, run=run, cause="agent_suspended", detail=detail, retryable=False, now=now)
-    else:
-        run.reasons = [*run.reasons, {"cause": "budget_spent", "detail": spent, "at": now.isoformat()}]
-        move(run=run, to=RunState.WAITS_FOR_PERSON, now=now)
-        run.save()
-        entry = tell(actor=SYSTEM, run=run, what="escalated", now=now, cause="budget_spent", detail=spent)
+    detail = "The agent is not sanctioned."
+    entry = try_again(actor=SYSTEM, run=run, cause="agent_suspended", detail=detail, retryable=False, now=now)
     tell_of(actor=SYSTEM, run=run, entries=[entry], now=now)
     return None
 
