@@ -23,15 +23,23 @@ def spend(*, actor: Principal, run: Run, lease: RunLease, step: RunStep, now: da
     run.output_tokens += step.output_tokens
     run.cost += step.cost
     run.changed_at = now
-    spent = spent_budget(run=run, now=now)
-    if spent is None:
+    stopped = stop_where_spent(actor=actor, run=run, now=now)
+    if stopped is None:
         run.save(update_fields=["input_tokens", "output_tokens", "cost", "changed_at"])
         return []
     end_lease(lease=lease, ending=LeaseEnding.FAILED, now=now)
+    return [stopped]
+
+
+def stop_where_spent(*, actor: Principal, run: Run, now: datetime) -> ledger.Entry | None:
+    """Leave a locked run to a person where a budget has nothing left: the event to append; None where all have."""
+    spent = spent_budget(run=run, now=now)
+    if spent is None:
+        return None
     run.reasons = [*run.reasons, {"cause": "budget_spent", "detail": spent, "at": now.isoformat()}]
     move(run=run, to=RunState.WAITS_FOR_PERSON, now=now)
     run.save()
-    return [tell(actor=actor, run=run, what="escalated", now=now, cause="budget_spent", detail=spent)]
+    return tell(actor=actor, run=run, what="escalated", now=now, cause="budget_spent", detail=spent)
 
 
 def spent_budget(*, run: Run, now: datetime) -> str | None:

@@ -14,6 +14,7 @@ from django.db import transaction
 
 from agents.authentication import AuthenticatedAgent
 from agents.models import LeaseEnding, Run, RunLease, RunState, Scope
+from agents.runs.budgets import stop_where_spent
 from agents.runs.following import tell_of
 from agents.runs.moving import end_lease, move, tell
 from agents.runs.trying_again import try_again
@@ -25,6 +26,7 @@ SHORTEST_LEASE = 5
 DEFAULT_LEASE = 60
 LONGEST_LEASE = 3_600
 TAKEN_BACK_AT_ONCE = 100
+STOPPED_AT_ONCE = 100
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
@@ -50,7 +52,8 @@ class Claim:
 def claim_run(*, agent: AuthenticatedAgent, lease_seconds: int = DEFAULT_LEASE, now: datetime) -> Claim | None:
     """The agent's longest-waiting run under a new lease; None where nothing waits for it.
 
-    Runs whose lease has expired are taken back first. Two claims at once get two runs, or one run and None.
+    Runs whose lease has expired are taken back first; those whose budget is spent go to a person, not to the agent.
+    Two claims at once get two runs, or one run and None.
     """
     agent.require(Scope.RUNS_WRITE)
     if not SHORTEST_LEASE <= lease_seconds <= LONGEST_LEASE:
@@ -61,17 +64,22 @@ def claim_run(*, agent: AuthenticatedAgent, lease_seconds: int = DEFAULT_LEASE, 
             fix="Ask for less, and send heartbeats.",
         )
     take_back_expired(now=now, agent_id=agent.principal.id)
-    with transaction.atomic():
-        run = (
-            Run.objects.select_for_update(skip_locked=True, of=("self",))
-            .select_related("agent", "contract_version__contract")
-            .filter(agent=agent.principal.id, state=RunState.QUEUED, not_before__lte=now)
-            .order_by("not_before", "created_at", "pk")
-            .first()
-        )
-        if run is None:
-            return None
-        return lease_run(agent=agent, run=run, seconds=lease_seconds, now=now)
+    waiting = Run.objects.filter(agent=agent.principal.id, state=RunState.QUEUED, not_before__lte=now)
+    for _ in range(STOPPED_AT_ONCE):
+        with transaction.atomic():
+            run = (
+                waiting.select_for_update(skip_locked=True, of=("self",))
+                .select_related("agent", "contract_version__contract")
+                .order_by("not_before", "created_at", "pk")
+                .first()
+            )
+            if run is None:
+                return None
+            stopped = stop_where_spent(actor=SYSTEM, run=run, now=now)
+            if stopped is None:
+                return lease_run(agent=agent, run=run, seconds=lease_seconds, now=now)
+            tell_of(actor=SYSTEM, run=run, entries=[stopped], now=now)
+    return None
 
 
 def lease_run(

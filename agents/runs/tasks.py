@@ -8,8 +8,9 @@ from time import monotonic
 from celery import shared_task
 from django.utils import timezone
 
+from agents.runs.going_around import go_around
 from agents.runs.leases import take_back_expired
-from agents.runs.pushing import push_next, route_around
+from agents.runs.pushing import push_next
 from agents.runs.waiting import look_again
 
 PUSH_SECONDS = 60
@@ -35,7 +36,7 @@ def push_runs() -> int:
     if not _SENDING.acquire(blocking=False):
         return 0
     try:
-        route_around(now=timezone.now())
+        go_around(now=timezone.now())
         ends_at, taken = monotonic() + PUSH_SECONDS, 0
         while monotonic() < ends_at and push_next(now=timezone.now()):
             taken += 1

@@ -21,7 +21,8 @@ from agents.models import Budget, PushTarget, Run, RunBundle, RunState, RunStep
 from agents.registry import set_state
 from agents.runs.calling import secret_of
 from agents.runs.finishing import complete_run
-from agents.runs.pushing import FAILURES_THAT_OPEN, push_next, route_around
+from agents.runs.going_around import go_around
+from agents.runs.pushing import FAILURES_THAT_OPEN, push_next
 from tests.cast import Cast, creation, publish, revision
 from tests.runs.conftest import Runner, events, runner, started
 
@@ -150,7 +151,7 @@ def test_model__down__is_tried_again_then_falls_back_and_its_circuit_opens(
     assert target.closed_until is not None
     assert push_next(now=timezone.now()) is False
     around = started(cast, modelled, fallbacks=[{"agent": "other", "contract": "other-contract"}])
-    assert route_around(now=timezone.now()) == 1
+    assert go_around(now=timezone.now()) == 1
     around.refresh_from_db()
     assert around.agent_id == other.agent.pk
     stub.answer = lambda asked: completion({"score": 1})
