@@ -10,6 +10,7 @@ from django.db import connection
 from django.db.models import Q
 
 from context import passages
+from context.errors import Conflict
 from context.models import ContextItem, ContextVersion, Passage, Relation, User
 from governance.audit import ledger
 from governance.edits import StaleBase
@@ -17,6 +18,13 @@ from governance.governed import GovernedRecord, Writing, governed, split
 from governance.models import Change, Edit, Operation
 from governance.payload_fields import parse_moment
 from governance.proposals import METADATA_FIELDS, Payload, version_digest
+
+
+class ValidityOver(Conflict):
+    """A text would come into force when its validity has ended already."""
+
+    type = "validity-over"
+    title = "The validity has ended meanwhile"
 
 
 class Pen:
@@ -104,6 +112,13 @@ class Pen:
     ) -> ContextVersion:
         payload = edit.payload
         valid_from = parse_moment(payload["valid_from"], "valid_from") or now
+        valid_to = parse_moment(payload["valid_to"], "valid_to")
+        if valid_to is not None and valid_to <= valid_from:
+            raise ValidityOver(
+                f"The validity of {edit.key} ended before it could come into force.",
+                field="valid_to",
+                fix="Give it a later end, or none, and have that approved.",
+            )
         version = ContextVersion.objects.create(
             item=item,
             number=previous.number + 1 if previous else 1,
@@ -114,7 +129,7 @@ class Pen:
             locale=payload["locale"],
             metadata={name: payload[name] for name in METADATA_FIELDS},
             valid_from=valid_from,
-            valid_to=parse_moment(payload["valid_to"], "valid_to"),
+            valid_to=valid_to,
             published_at=now,
             digest=version_digest(edit.key, payload),
             change_number=self.change.pk,
