@@ -201,6 +201,7 @@ CELERY_IMPORTS = (
     "governance.audit.tasks",
     "governance.drift.tasks",
     "agents.flows.tasks",
+    "agents.memory.tasks",
     "agents.runs.tasks",
     "agents.traces.tasks",
 )
@@ -239,6 +240,11 @@ CELERY_BEAT_SCHEDULE = {
         "task": "agents.flows.tasks.work_on_flows",
         "schedule": schedule(5),
         "options": {"expires": 5},
+    },
+    "forget what agents remember no longer": {
+        "task": "agents.memory.tasks.sweep_memory",
+        "schedule": schedule(600),
+        "options": {"expires": 600},
     },
     "look again at runs that wait for context": {
         "task": "agents.runs.tasks.look_again_at_waiting_runs",

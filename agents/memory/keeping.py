@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet, Sum
 from agents.authentication import AuthenticatedAgent
 from agents.memory.namespaces import open_namespace
 from agents.models import MemoryEntry, Scope
+from context.access import SYSTEM
 from context.digests import canonical, check_storable, digest_of
 from context.errors import DomainError, InvalidInput, NotFound, PreconditionFailed
 from governance.audit import ledger
@@ -22,6 +23,7 @@ MOST_ENTRIES = 1_000
 MOST_BYTES = 8 * 1024 * 1024
 LONGEST_LIFE = timedelta(days=366)
 LISTED_AT_ONCE = 200
+SWEPT_AT_ONCE = 1_000
 _KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,119}")
 
 
@@ -119,8 +121,23 @@ def forget(*, agent: AuthenticatedAgent, namespace: str, key: str, expected_vers
 
 
 def sweep(*, now: datetime) -> int:
-    """Delete what has expired; how many. For a schedule."""
-    deleted, _ = MemoryEntry.objects.filter(expires_at__lte=now).delete()
+    """Delete what has expired, at most so many at once, with one event; how many. For a schedule.
+
+    Two at once delete each entry once; one that is just being written anew is left to its writer.
+    """
+    with transaction.atomic():
+        expired = MemoryEntry.objects.select_for_update(skip_locked=True, of=("self",)).filter(expires_at__lte=now)
+        found = list(expired.order_by("expires_at", "pk").values_list("pk", flat=True)[:SWEPT_AT_ONCE])
+        if not found:
+            return 0
+        deleted, _ = MemoryEntry.objects.filter(pk__in=found).delete()
+        ledger.append(
+            actor=SYSTEM,
+            action="agents.memory.expired",
+            subject=ledger.Subject(type="memory", id="expired", label="Entries that have expired"),
+            data={"entries": deleted},
+            now=now,
+        )
     return deleted
 
 

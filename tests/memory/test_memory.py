@@ -114,6 +114,16 @@ def test_expiry__passed__entry_is_gone_and_its_key_is_free(cast: Cast) -> None:
     assert MemoryEntry.objects.count() == 1
 
 
+def test_sweep__of_what_has_expired__deletes_it_with_one_event_and_nothing_else(cast: Cast) -> None:
+    one = known(agent(cast))
+    now = timezone.now()
+    for key, hours in (("a", 1), ("b", 1), ("c", 3)):
+        remember(agent=one, namespace="agent:one", key=key, value=1, expires_at=now + timedelta(hours=hours), now=now)
+    assert [sweep(now=now + timedelta(hours=2)) for _ in range(2)] == [2, 0]
+    assert [entry.key for entry in MemoryEntry.objects.all()] == ["c"]
+    assert AuditEvent.objects.get(action="agents.memory.expired").data == {"entries": 2}
+
+
 @pytest.mark.parametrize(
     ("given", "field"),
     [
