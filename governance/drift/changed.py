@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 
 from django.db.models import Q
@@ -32,14 +31,12 @@ def changed_items(*, after_sequence: int, after: datetime, until: datetime) -> s
     return found | set(ContextVersion.objects.filter(turned).values_list("item_id", flat=True))
 
 
-def with_neighbours(changed: set[int], more: Callable[[Sequence[int]], Iterable[int]] | None) -> set[int]:
-    """These items, those they are related to in either direction, and what the detector itself adds."""
+def with_related(changed: set[int]) -> set[int]:
+    """These items, and those they are related to in either direction."""
     if not changed:
         return set()
     ids = sorted(changed)
     found = set(changed)
     found.update(Relation.objects.filter(source_id__in=ids).values_list("target_id", flat=True))
     found.update(Relation.objects.filter(target_id__in=ids).values_list("source_id", flat=True))
-    if more is not None:
-        found.update(more(ids))
     return found

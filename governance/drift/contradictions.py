@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from governance.drift.contradictions_search import (
+    DETECTOR_NAME,
     Conflict,
     Side,
     conflicts_in_claims,
@@ -106,7 +107,7 @@ def _proposal(conflict: Conflict, mend: Side, keep: Side) -> Proposal | None:
 
 
 DETECTOR = Detector(
-    name="contradiction",
+    name=DETECTOR_NAME,
     question="Which texts say what cannot both be true?",
     scope=Scope.PAIRS,
     detect=detect,

@@ -18,9 +18,9 @@ from context.claims.places import stand_apart, words_in
 from context.models import ContextVersion, Relation
 from context.passages import FACTS_ANCHOR
 from governance.drift.duplicates_passages import PassageText, read_texts
-from governance.drift.duplicates_search import EXACT_BELOW, nearest_of
-from governance.drift.neighbourhood import near_in_force, near_items, vectors_in_force
+from governance.drift.neighbourhood import pairs_to_compare
 
+DETECTOR_NAME = "contradiction"
 # Relations that say themselves that one text differs from the other, and why.
 ANSWERED = ("exception_to", "replaced_by", "translation", "conflicts_with")
 TEXTS_AT_ONCE = 4_000
@@ -60,21 +60,16 @@ class Conflict:
 
 def conflicts_in_texts(*, at: datetime, least: float, item_ids: Sequence[int] | None = None) -> Iterator[Conflict]:
     """Of all passages in force that are near each other, or near one of these items, those that contradict."""
-    held = vectors_in_force(at=at)
-    if item_ids is None:
-        # Among very many, only what is very near: the rest was compared when it was written (near_items, below).
-        many = len(held.ids) >= EXACT_BELOW
-        near = near_in_force(at=at, least=max(least, LEAST_AMONG_MANY) if many else least)
-    else:
-        near = near_items(item_ids, at=at, least=least)
-    near = nearest_of(near, most=MOST_NEIGHBOURS)
-    apart = held.item_ids[near.first] != held.item_ids[near.second]
+    pairs = pairs_to_compare(
+        detector=DETECTOR_NAME,
+        at=at,
+        least=least,
+        least_among_many=LEAST_AMONG_MANY,
+        most=MOST_NEIGHBOURS,
+        item_ids=item_ids,
+    )
     answered = _answered()
-    pairs = {
-        (min(one, other), max(one, other))
-        for one, other in zip(held.ids[near.first[apart]].tolist(), held.ids[near.second[apart]].tolist(), strict=True)
-    }
-    for part in _parts(sorted(pairs)):
+    for part in _parts(pairs):
         texts = read_texts({passage for pair in part for passage in pair})
         for one, other in part:
             if one in texts and other in texts and (texts[one].item_id, texts[other].item_id) not in answered:

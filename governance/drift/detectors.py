@@ -93,6 +93,8 @@ class Detect(Protocol):
 
 # Given the items that changed since the last scan, those whose findings may differ because of it (SQL, set-wise).
 Neighbours = Callable[[Sequence[int]], Iterable[int]]
+# Given the time, all items that this detector may have something to say of by what no event tells (SQL, set-wise).
+Turning = Callable[[datetime], Iterable[int]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -100,10 +102,11 @@ class Detector:
     """One question with the function that answers it.
 
     An incremental scan gives `detect` the items that changed (published, verified, retired, begun or ended) with those
-    they are related to and what `neighbours` adds; with `by_time`, all items each time, because time alone makes the
-    finding. `verifiable`: confirming the text as still true settles it. `hold_code`: the gap that contracts which
-    demand verified context report while the item is held back for such a finding (`contradicted` or `unverified`).
-    Raise `version` when the same text would be judged otherwise: the next scan then looks at everything.
+    they are related to and what `neighbours` adds; where time alone makes the finding, or something else that is not in
+    the ledger, those of `turning`, too, and those it found something about before. `verifiable`: confirming the text as
+    still true settles it. `hold_code`: the gap that contracts which demand verified context report while the item is
+    held back for such a finding (`contradicted` or `unverified`). Raise `version` when the same text would be judged
+    otherwise: the next scan then looks at everything.
     """
 
     name: str
@@ -112,7 +115,7 @@ class Detector:
     detect: Detect
     options: tuple[Option, ...] = ()
     neighbours: Neighbours | None = None
-    by_time: bool = False
+    turning: Turning | None = None
     needs_network: bool = False
     verifiable: bool = False
     hold_code: str = ""

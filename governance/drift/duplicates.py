@@ -13,9 +13,9 @@ from governance.drift.drafts import Excerpt, FindingDraft, Proposal, evidence
 from governance.drift.duplicates_divergence import Divergence, divergences
 from governance.drift.duplicates_likeness import likeness, words_of
 from governance.drift.duplicates_passages import PassageText, read_texts
-from governance.drift.duplicates_search import nearest_of
-from governance.drift.neighbourhood import near_in_force, near_items, vectors_in_force
+from governance.drift.neighbourhood import pairs_to_compare
 
+DETECTOR_NAME = "duplicate"
 LEAST_COSINE = 0.85  # of passages that are read at all
 LEAST_LIKENESS = 0.9
 FEWEST_WORDS = 20
@@ -55,15 +55,7 @@ def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[F
 
 def _near_passages(*, at: datetime, item_ids: Sequence[int] | None, fewest_words: int) -> Iterator[Twin]:
     """Pairs of passages of different items that are near in meaning, with their likeness word by word."""
-    held = vectors_in_force(at=at)
-    if item_ids is None:
-        near = near_in_force(at=at, least=LEAST_COSINE)
-    else:
-        near = near_items(item_ids, at=at, least=LEAST_COSINE)
-    near = nearest_of(near, most=MOST_NEIGHBOURS)
-    apart = held.item_ids[near.first] != held.item_ids[near.second]
-    ids = zip(held.ids[near.first[apart]].tolist(), held.ids[near.second[apart]].tolist(), strict=True)
-    pairs = sorted({(min(pair), max(pair)) for pair in ids})
+    pairs = pairs_to_compare(detector=DETECTOR_NAME, at=at, least=LEAST_COSINE, most=MOST_NEIGHBOURS, item_ids=item_ids)
     for start in range(0, len(pairs), TEXTS_AT_ONCE):
         part = pairs[start : start + TEXTS_AT_ONCE]
         texts = read_texts({passage for pair in part for passage in pair})
@@ -155,7 +147,7 @@ def _excerpt(passage: PassageText, marks: tuple[tuple[int, int], ...] = ()) -> E
 
 
 DETECTOR = Detector(
-    name="duplicate",
+    name=DETECTOR_NAME,
     question="Which texts stand twice, and which were edited in one place only?",
     scope=Scope.PAIRS,
     detect=detect,

@@ -11,22 +11,26 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import numpy as np
-from django.db import connection, transaction
+from django.db import connection
 from numpy.typing import NDArray
-from psycopg import Cursor
 
 from context.embedding_models import DIMENSIONS
+from governance.drift.copying import copied
 from governance.drift.duplicates_search import Vectors
 
-FETCHED_AT_ONCE = 20_000
+VECTORS_AT_ONCE = 2_048
 _PASSAGES = """
     SELECT passage.id, passage.item_id, passage.embedding
     FROM context_passage AS passage JOIN context_contextitem AS item ON item.id = passage.item_id
     WHERE passage.embedding IS NOT NULL AND item.retired_at IS NULL
       AND passage.in_force_from <= %(at)s AND (passage.in_force_until IS NULL OR passage.in_force_until > %(at)s)
-      AND (%(items)s::bigint[] IS NULL OR passage.item_id = ANY(%(items)s::bigint[]))
-    ORDER BY passage.id
 """
+_ANY_TIME = """
+    SELECT id, item_id, embedding FROM context_passage
+    WHERE embedding IS NOT NULL AND id = ANY (%(passages)s::bigint[])
+"""
+_OF_ITEMS = " AND passage.item_id = ANY (%(items)s::bigint[])"
+_OF_PASSAGES = " AND passage.id = ANY (%(passages)s::bigint[])"
 _TEXTS = """
     SELECT passage.id, item.id, item.key, version.title, version.number, version.id, passage.heading_path,
            passage.anchor, passage.text, version.published_at, version.data
@@ -63,24 +67,26 @@ class PassageText:
     applies_to: tuple[str, ...]
 
 
-def read_vectors(*, at: datetime, item_ids: Sequence[int] | None = None) -> PassageVectors:
-    """All passages in force (of these items), in one statement; about a second for 100,000."""
-    ids: list[int] = []
-    items: list[int] = []
-    raw: list[bytes] = []
-    with transaction.atomic():
-        connection.ensure_connection()
-        assert connection.connection is not None
-        # Django's own cursors ask for text, in which 100,000 vectors are a gigabyte to parse.
-        with Cursor(connection.connection) as cursor:
-            wanted = None if item_ids is None else list(item_ids)
-            cursor.execute(_PASSAGES, {"at": at, "items": wanted}, binary=True)
-            while rows := cursor.fetchmany(FETCHED_AT_ONCE):
-                ids += [row[0] for row in rows]
-                items += [row[1] for row in rows]
-                raw += [bytes(row[2]) for row in rows]
+def read_vectors(
+    *, at: datetime, item_ids: Sequence[int] | None = None, passage_ids: Sequence[int] | None = None
+) -> PassageVectors:
+    """All passages in force (of these items; of these passages), in one statement; half a second for 100,000."""
+    statement = _PASSAGES
+    statement += _OF_ITEMS if item_ids is not None else ""
+    statement += _OF_PASSAGES if passage_ids is not None else ""
+    return _read(statement, {"at": at, "items": item_ids, "passages": passage_ids})
+
+
+def vectors_of(passage_ids: Sequence[int]) -> PassageVectors:
+    """These passages, in force or not."""
+    return _read(_ANY_TIME, {"passages": passage_ids})
+
+
+def _read(statement: str, given: Mapping[str, object]) -> PassageVectors:
+    rows = copied(statement, given, {"id": "i8", "item": "i8", "vector": f"u2:{DIMENSIONS}"})
+    rows = rows[np.argsort(rows["id"], kind="stable")]
     return PassageVectors(
-        ids=np.array(ids, dtype=np.int64), item_ids=np.array(items, dtype=np.int64), vectors=_vectors(raw)
+        ids=rows["id"].astype(np.int64), item_ids=rows["item"].astype(np.int64), vectors=_vectors(rows["vector"])
     )
 
 
@@ -115,12 +121,13 @@ def _passage(row: Sequence[object]) -> PassageText:
     )
 
 
-def _vectors(raw: Sequence[bytes]) -> Vectors:
-    """From halfvec as PostgreSQL sends it: two 16-bit counts, then half floats, all big-endian."""
-    if not raw:
-        return np.empty((0, DIMENSIONS), dtype=np.float32)
-    numbers = np.frombuffer(b"".join(raw), dtype=">u2").reshape(len(raw), DIMENSIONS + 2)[:, 2:]
-    vectors = numbers.astype(np.uint16).view(np.float16).astype(np.float32)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+def _vectors(halves: NDArray[np.uint16]) -> Vectors:
+    """From half floats as PostgreSQL sends them; unit vectors again, as halves are rounded."""
+    vectors = np.empty(halves.shape, dtype=np.float32)
+    for start in range(0, len(halves), VECTORS_AT_ONCE):
+        part = slice(start, start + VECTORS_AT_ONCE)
+        block = halves[part].astype(np.uint16).view(np.float16).astype(np.float32)
+        lengths = np.sqrt(np.einsum("ij,ij->i", block, block))[:, None]
+        np.divide(block, lengths, out=vectors[part], where=lengths > 0)
+        vectors[part][lengths[:, 0] == 0] = 0
     return vectors

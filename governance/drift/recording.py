@@ -88,14 +88,26 @@ def record_findings(
     with transaction.atomic():
         facts = read_facts(drafts=seen.values(), tuning=tuning or {}, now=now)
         lock_detector(detector)
-        # The latest of each cause: the unsettled one where there is one.
-        rows = Finding.objects.select_for_update(of=("self",)).filter(fingerprint__in=seen).order_by("pk")
-        held = {finding.fingerprint: finding for finding in rows}
         writing = _Writing(detector=detector, facts=facts, now=now, done=done)
-        for fingerprint, draft in seen.items():
-            writing.take(fingerprint, draft, held.get(fingerprint))
+        moving = _moving(seen, writing)
+        # The latest of each cause: the unsettled one where there is one.
+        rows = Finding.objects.select_for_update(of=("self",)).filter(fingerprint__in=moving).order_by("pk")
+        held = {finding.fingerprint: finding for finding in rows}
+        for fingerprint in moving:
+            writing.take(fingerprint, seen[fingerprint], held.get(fingerprint))
         writing.write(actor)
     return done
+
+
+def _moving(seen: Mapping[str, FindingDraft], writing: _Writing) -> list[str]:
+    """The fingerprints of which something may have to be written. Of most nothing has, and a few columns tell that."""
+    rows = Finding.objects.filter(fingerprint__in=seen).order_by("pk")
+    latest = {row[0]: row[1:] for row in rows.values_list("fingerprint", "pk", "state", "evidence_digest", "severity")}
+    return [
+        fingerprint
+        for fingerprint, draft in seen.items()
+        if fingerprint not in latest or not writing.merely_stands(draft, *latest[fingerprint])
+    ]
 
 
 def lock_detector(detector: str) -> None:
@@ -119,6 +131,18 @@ class _Writing:
     new: list[tuple[Finding, FindingDraft]] = field(default_factory=list)
     known: list[tuple[Finding, FindingDraft, str, dict[str, Any]]] = field(default_factory=list)
 
+    def merely_stands(self, draft: FindingDraft, pk: int, state: str, digest: str, severity: int) -> bool:
+        """Whether a finding is there already and says what the draft does; noted, where it is so."""
+        if digest != draft.evidence_digest:
+            return False
+        if state == FindingState.DISMISSED:
+            self.done.quiet.append(pk)
+        elif state in FindingState.open_states() and self.facts.severity(draft) <= severity:
+            self.done.standing.append(pk)
+        else:
+            return False
+        return True
+
     def take(self, fingerprint: str, draft: FindingDraft, held: Finding | None) -> None:
         if held is None:
             finding = Finding(
@@ -134,15 +158,10 @@ class _Writing:
             self.new.append((finding, draft))
             return
         same = held.evidence_digest == draft.evidence_digest
-        unsettled = held.state in FindingState.open_states()
         was, reason, before = held.state, held.reason, held.evidence_digest
-        if same and held.state == FindingState.DISMISSED:
-            self.done.quiet.append(held.pk)
-        elif unsettled:
-            graver = self.facts.severity(draft) > held.severity
-            if same and not graver:
-                self.done.standing.append(held.pk)
-                return
+        if self.merely_stands(draft, held.pk, held.state, held.evidence_digest, held.severity):
+            return
+        if held.state in FindingState.open_states():
             if same:
                 held.severity = self.facts.severity(draft)
             else:

@@ -46,6 +46,15 @@ AND NOT EXISTS (
 )
 """
 
+# Items that time may have overtaken, whatever their domain's options are.
+_TURNING = """
+SELECT id FROM context_contextitem
+WHERE retired_at IS NULL AND current_version_id IS NOT NULL AND coalesce(verified_until, created_at) < %(now)s
+UNION
+SELECT item_id FROM context_contextversion WHERE valid_to <= %(until)s
+"""
+FURTHEST_AHEAD = 365  # days
+
 
 def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[FindingDraft]:
     """Two statements."""
@@ -112,6 +121,12 @@ def _ended(found: Iterable[tuple[Any, ...]], now: datetime, context: Looking) ->
         )
 
 
+def _turning(now: datetime) -> Iterable[int]:
+    """One statement."""
+    asked = {"now": now, "until": now + timedelta(days=FURTHEST_AHEAD)}
+    return [item_id for (item_id,) in rows(_TURNING, asked)]
+
+
 DETECTOR = Detector(
     name="stale",
     question="Which texts has nobody confirmed in time, or have ended or are about to?",
@@ -129,10 +144,10 @@ DETECTOR = Detector(
             name="ahead_days",
             default=30,
             least=0,
-            most=365,
+            most=FURTHEST_AHEAD,
             help="So many days before a text ends, with nothing to follow it, it becomes a finding.",
         ),
     ),
-    by_time=True,
+    turning=_turning,
     verifiable=True,
 )

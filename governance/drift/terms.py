@@ -52,7 +52,7 @@ def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[F
     """Terms are few and texts many: each text is read once, whatever the number of terms."""
     terms = read_terms(at=now)
     wanted = None if subjects.everything else set(subjects.item_ids)
-    texts, whole = _texts(terms, wanted, now)
+    texts = _texts(terms, wanted, now)
     spelled: dict[str, list[_Spelling]] = defaultdict(list)
     unexplained = Unexplaineds(names_of(terms)) if context.option("undefined") else None
     for text in texts:
@@ -64,17 +64,17 @@ def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[F
     if context.option("abbreviations"):
         yield from _ambiguous(terms, spelled, wanted)
     if unexplained is not None:
-        seek = None if whole else partial(small_words_among, at=now)
-        yield from unexplained.findings(int(context.number("undefined_in")), wanted, seek)
+        words_among = partial(small_words_among, at=now)
+        yield from unexplained.findings(int(context.number("undefined_in")), wanted, words_among)
     yield from _other_texts(terms)
 
 
-def _texts(terms: Terms, wanted: set[int] | None, at: datetime) -> tuple[Iterable[Text], bool]:
-    """The texts to read, by their items, and whether they are all texts: else the wanted ones, with those that share an
-    abbreviation with them or may use a wrong name of a wanted term. Of no other text do their findings depend.
+def _texts(terms: Terms, wanted: set[int] | None, at: datetime) -> Iterable[Text]:
+    """The texts to read, by their items: all, or the wanted ones with those that share an abbreviation with them or
+    may use a wrong name of a wanted term. Of no other text do their findings depend.
     """
     if wanted is None:
-        return all_texts(at=at), True
+        return all_texts(at=at)
     own = list(texts_of(wanted, at=at))
     changed = [term for term in terms.terms if term.item_id in wanted]
     names = {name for term in changed for name in (*term.deprecated, *(name for name, _ in term.former))}
@@ -84,9 +84,9 @@ def _texts(terms: Terms, wanted: set[int] | None, at: datetime) -> tuple[Iterabl
         shorts |= {each.short for each in expansions_in(text.body)}
         shorts |= {each.short for each in unexplained_in(text.body, names=known)}
     if len(shorts) + len(names) > MOST_SOUGHT:
-        return all_texts(at=at), True
+        return all_texts(at=at)
     others = texts_saying(shorts=shorts, names=names, but_of=wanted, at=at)
-    return heapq.merge(own, others, key=attrgetter("item_id")), False
+    return heapq.merge(own, others, key=attrgetter("item_id"))
 
 
 def _wrong_names(text: Text, terms: Terms, wanted: set[int] | None) -> Iterator[FindingDraft]:

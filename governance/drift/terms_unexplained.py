@@ -12,7 +12,6 @@ from governance.drift.terms_undefined import Unexplained, spelled_in, unexplaine
 
 FEWEST_TEXTS = 3
 MOST_SHOWN = 4
-_SMALL_WORD = re.compile(r"\b[a-z]{2,6}\b")
 _LETTERS = re.compile(r"[A-Z]{2,6}\Z")
 
 
@@ -23,12 +22,11 @@ class Unexplaineds:
         self._names = names
         self._places: dict[str, list[tuple[Text, Unexplained]]] = defaultdict(list)
         self._spelled: set[str] = set()
-        self._words: set[str] = set()
 
     def read(self, text: Text) -> None:
-        self._spelled |= spelled_in(text.body)
-        self._words.update(_SMALL_WORD.findall(text.body))
-        for each in unexplained_in(text.body, names=self._names):
+        spelled = spelled_in(text.body)
+        self._spelled |= spelled
+        for each in unexplained_in(text.body, names=self._names, spelled=spelled):
             if _LETTERS.match(each.short):
                 self._places[each.short].append((text, each))
 
@@ -36,21 +34,22 @@ class Unexplaineds:
         self,
         fewest_texts: int,
         wanted: set[int] | None,
-        words_elsewhere: Callable[[Collection[str]], Collection[str]] | None = None,
+        words_among: Callable[[Collection[str]], Collection[str]],
     ) -> Iterator[FindingDraft]:
         """One for each abbreviation. What some text spells out, or has as a word in small letters, is none.
 
-        Where not all texts were read, `words_elsewhere` tells which of some words others have in small letters.
+        `words_among` tells which of some words any text has in small letters. To gather those of all texts takes
+        longer than everything else, and there are few abbreviations left to ask about.
         """
         left = {
             short: places
             for short, places in sorted(self._places.items())
-            if short not in self._spelled and short.lower() not in self._words and len(places) >= fewest_texts
+            if short not in self._spelled and len(places) >= fewest_texts
             if wanted is None or any(text.item_id in wanted for text, _ in places)
         }
-        elsewhere = words_elsewhere(left) if words_elsewhere is not None else ()
+        words = words_among(left) if left else ()
         for short, places in left.items():
-            if short.lower() not in elsewhere:
+            if short.lower() not in words:
                 yield _finding(short, places)
 
 

@@ -30,6 +30,7 @@ from governance.models.reminders import Reminder, ReminderStep
 from governance.models.reviews import Decision, Review
 from governance.models.saved_views import SavedView
 from governance.models.scans import Scan, ScanMark, ScanShard, ScanState, ShardState
+from governance.models.sketches import PassageSketch
 from governance.models.sources import SourceState, SourceUpload, WatchedSource
 
 __all__ = [
@@ -60,6 +61,7 @@ __all__ = [
     "NotificationChoice",
     "NotificationKind",
     "Operation",
+    "PassageSketch",
     "PersonalWebhook",
     "Presence",
     "Ratification",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 
+from django.db.models import QuerySet
+
 from context.material import PassageChange, Place, Weight, changes_of, classify, weigh
 from context.models import ContextItem
 from governance.drift.detectors import Detector, Looking, Option, Scope, Subjects
@@ -27,10 +29,9 @@ _PASSING = (Why.UNREACHABLE, Why.TOO_SLOW)
 
 def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[FindingDraft]:
     """Two statements, with the texts of those alone that changed."""
-    told = WatchedSource.objects.exclude(state__in=[SourceState.WAITING, SourceState.UNCHANGED])
     # They are few: the subjects of a scan, ten thousand at a time, would be a list that takes longer to read.
-    wanted = sorted(set(told.values_list("item_id", flat=True)).intersection(subjects.item_ids))
-    rows = told.filter(item_id__in=wanted).select_related("item__current_version").order_by("item_id")
+    wanted = sorted(set(_telling(now)).intersection(subjects.item_ids))
+    rows = _told().filter(item_id__in=wanted).select_related("item__current_version").order_by("item_id")
     for row in rows:
         item = row.item
         if (row.kind, row.uri) != (item.source_kind, item.source_uri) or item.current_version is None:
@@ -40,6 +41,15 @@ def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[F
         tries = context.number("tries", item.domain_id)
         if row.why and (row.why not in _PASSING or row.failures >= tries):
             yield _unreadable(row, item)
+
+
+def _told() -> QuerySet[WatchedSource]:
+    return WatchedSource.objects.exclude(state__in=[SourceState.WAITING, SourceState.UNCHANGED])
+
+
+def _telling(now: datetime) -> Iterable[int]:
+    """The items of which what was read of their source says something. What was read is not in the ledger."""
+    return _told().values_list("item_id", flat=True)
 
 
 def _changed(row: WatchedSource, item: ContextItem) -> FindingDraft:
@@ -133,8 +143,7 @@ DETECTOR = Detector(
             help="A source that cannot be reached becomes a finding when it failed so many times in a row.",
         ),
     ),
-    # What was read is not in the ledger, so every scan looks at all of it: rows alone, without any network.
-    by_time=True,
+    turning=_telling,
     verifiable=True,
     hold_code="unverified",
 )

@@ -51,8 +51,9 @@ def test_near_in_force__asked_wider_before__gives_the_same_pairs_without_another
         neighbourhood.near_in_force(at=now, least=0.5)
     alone = neighbourhood.near_in_force(at=now, least=0.89)
     assert sought == [0.7, 0.5, 0.89]
-    assert 0 < len(alone.first) < 150
-    assert (shared.first.tolist(), shared.second.tolist()) == (alone.first.tolist(), alone.second.tolist())
+    assert 0 < len(alone.pairs.first) < 150
+    assert shared.pairs.first.tolist() == alone.pairs.first.tolist()
+    assert shared.pairs.second.tolist() == alone.pairs.second.tolist()
 
 
 def test_sharing__within_another__keeps_what_was_made_as_long_as_the_outer_one() -> None:
@@ -75,6 +76,7 @@ def test_near_items__two_detectors_ask__one_product_gives_both_what_each_with_ea
     monkeypatch.setattr(
         neighbourhood, "read_vectors", lambda at: PassageVectors(ids=ids, item_ids=ids // 2, vectors=vectors)
     )
+    monkeypatch.setattr(neighbourhood, "passages_with_vectors", lambda: ids)
     products: list[int] = []
     monkeypatch.setattr(
         neighbourhood,
@@ -86,8 +88,8 @@ def test_near_items__two_detectors_ask__one_product_gives_both_what_each_with_ea
         for least in (0.7, 0.9):
             found = near_items([7, 3], at=now, least=least)
             cosines = vectors[[6, 7, 14, 15]] @ vectors.T
-            assert len(found.first) == (cosines >= least).sum()
-            assert set(found.first.tolist()) == {6, 7, 14, 15}
+            assert len(found.pairs.first) == (cosines >= least).sum()
+            assert set(found.pairs.first.tolist()) == {6, 7, 14, 15}
         assert products == [4]
         near_items([3], at=now, least=0.9)
     assert products == [4, 2]
