@@ -23,7 +23,8 @@ from agents.runs.calling import secret_of
 from agents.runs.finishing import complete_run
 from agents.runs.going_around import go_around
 from agents.runs.pushing import FAILURES_THAT_OPEN, push_next
-from tests.cast import Cast, creation, publish, revision
+from governance.edits import EditInput
+from tests.cast import Cast, creation, publish
 from tests.runs.conftest import Runner, events, runner, started
 
 Answer = Callable[[dict[str, Any]], tuple[int, Any]]
@@ -180,10 +181,7 @@ def test_model__answers_nonsense__ends_at_a_person_with_the_reason(
 
 def test_push__required_context_is_gone__nothing_is_sent(cast: Cast, modelled: Runner, stub: Stub) -> None:
     run = started(cast, modelled)
-    end = timezone.now() + timedelta(milliseconds=300)
-    publish(cast, revision("legal/cap", valid_to=end.isoformat()))
-    while timezone.now() <= end:
-        pass
+    publish(cast, EditInput(operation="retire", key="legal/cap"))
     push_next(now=later(run))
     run.refresh_from_db()
     assert stub.posts == []
