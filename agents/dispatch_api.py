@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, cast
 
@@ -188,34 +189,18 @@ class BudgetsView(ApiView):
     )
     def get(self, request: Request) -> HttpResponse:
         page = read_page(visible_budgets(self.principal), request=self.http_request, parameters=self.query, by="id")
-        return json_response(page.rendered(self._as_json))
-
-    def _as_json(self, budget: Budget) -> dict[str, Any]:
-        of: Agent | Domain | None = budget.agent or budget.domain
-        tokens, cost = used(budget=budget, now=self.now)
-        return {
-            "of": "agents" if budget.agent is not None else "domains",
-            "slug": of.slug if of is not None else "",
-            "period": budget.period,
-            "tokens": budget.tokens,
-            "cost": f"{budget.cost:.6f}" if budget.cost is not None else None,
-            "used_tokens": tokens,
-            "used_cost": f"{cost:.6f}",
-            "since": iso(beginning_of(budget, self.now)),
-        }
+        return json_response(page.rendered(lambda each: _budget_as_json(each, now=self.now)))
 
 
-class BudgetView(BudgetsView):
+class BudgetView(ApiView):
     """One budget: of an agent or of a domain, for a day or a month."""
 
-    parameters = ()
-
     @extend_schema(operation_id="get_budget", summary="Read a budget", responses=answers(BudgetSerializer))
-    def get(self, request: Request, of: str, slug: str, period: str) -> HttpResponse:  # type: ignore[override]
+    def get(self, request: Request, of: str, slug: str, period: str) -> HttpResponse:
         budget = self._budget(self._named(of, slug), period)
         if budget is None:
             raise NotFound("There is no such budget.")
-        return json_response(self._as_json(budget), etag=f'"{setting_budgets.revision_of(budget)}"')
+        return json_response(_budget_as_json(budget, now=self.now), etag=f'"{setting_budgets.revision_of(budget)}"')
 
     @extend_schema(
         operation_id="set_budget",
@@ -238,7 +223,7 @@ class BudgetView(BudgetsView):
             expected=self._expected(self._budget(named, period)),
             now=self.now,
         )
-        return json_response(self._as_json(budget), etag=f'"{setting_budgets.revision_of(budget)}"')
+        return json_response(_budget_as_json(budget, now=self.now), etag=f'"{setting_budgets.revision_of(budget)}"')
 
     @extend_schema(
         operation_id="end_budget",
@@ -286,4 +271,19 @@ def _target_as_json(target: PushTarget, *, secret: str = "") -> dict[str, Any]:
         "closed_until": iso(target.closed_until) if target.closed_until is not None else None,
         "changed_at": iso(target.changed_at),
         **({"secret": secret} if secret else {}),
+    }
+
+
+def _budget_as_json(budget: Budget, *, now: datetime) -> dict[str, Any]:
+    of: Agent | Domain | None = budget.agent or budget.domain
+    tokens, cost = used(budget=budget, now=now)
+    return {
+        "of": "agents" if budget.agent is not None else "domains",
+        "slug": of.slug if of is not None else "",
+        "period": budget.period,
+        "tokens": budget.tokens,
+        "cost": f"{budget.cost:.6f}" if budget.cost is not None else None,
+        "used_tokens": tokens,
+        "used_cost": f"{cost:.6f}",
+        "since": iso(beginning_of(budget, now)),
     }
