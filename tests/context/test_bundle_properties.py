@@ -202,7 +202,7 @@ def test_budget__whatever_it_is__no_required_text_is_dropped_and_every_omission_
 
 # Each leaves one condition out of the statements: (where, the condition, what stands in its place). What is asked is
 # bent to where it matters, so that a few worlds are enough: about now or the past, by which kind of requirement.
-ALL = (context.availability, context.neighbourhood, context.matches, context.search)
+ALL = (context.availability, context.neighbourhood, context.search)
 NOW, PAST = {"day": None}, {"day": -2.5}
 BY_KEY = {"style": "keys", "required": False, "budget": 100_000}
 FOLLOWED = {"style": "follow", "required": False, "budget": 100_000}
