@@ -42,10 +42,12 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def wait_for(condition: Callable[[], object], *, seconds: float = 60.0) -> None:
+def wait_for(
+    condition: Callable[[], object], *, seconds: float = 60.0, otherwise: Callable[[], str] = lambda: ""
+) -> None:
     end = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < end, f"not within {seconds} seconds"
+        assert time.monotonic() < end, f"not within {seconds} seconds {otherwise()}"
         time.sleep(0.05)
 
 
