@@ -364,18 +364,19 @@ HOSTILE = [
 @pytest.mark.parametrize("text", HOSTILE, ids=[text[:16] for text in HOSTILE])
 def test_read__hostile_text__takes_time_in_proportion(text: str) -> None:
     def seconds(part: str) -> float:
+        """Of this thread's own work, which does not grow because others keep the cores busy."""
         read.cache_clear()
-        begun = time.perf_counter()
+        begun = time.thread_time()
         read(part)
-        return time.perf_counter() - begun
+        return time.thread_time() - begun
 
     short = min(seconds(text[: len(text) // 4]) for _ in range(2))
-    assert seconds(text) < max(16 * short, 2.0), "four times the text may not take sixteen times the time"
+    assert seconds(text) < max(16 * short, 0.5), "four times the text may not take sixteen times the time"
 
 
 def test_contradiction__two_hostile_texts__ends_soon() -> None:
     a = "\n\n".join(f"Brokers must pay within {n} days of part {n} of the plan." for n in range(1_000))
     b = "\n\n".join(f"Brokers must read page {n} of the plan within {n} hours." for n in range(1_000))
-    begun = time.perf_counter()
+    begun = time.thread_time()
     contradiction(a, b)
-    assert time.perf_counter() - begun < 20
+    assert time.thread_time() - begun < 20
