@@ -17,12 +17,15 @@ from governance.saved_views import remove_view, save_view, views_of
 
 
 def saved_views(*, request: PageRequest) -> tuple[str, dict[str, Any]]:
-    return "governance/_saved_views.html", _context(request)
+    return "governance/_saved_views.html", {
+        "views": views_of(principal=request.principal),
+        "query": _shown(request),
+    }
 
 
 def saved_view_forms(*, request: PageRequest) -> tuple[str, dict[str, Any]]:
-    """The forms of its buttons, which stand outside the form of the catalogue."""
-    return "governance/_saved_view_forms.html", _context(request)
+    """The forms of its buttons, which stand outside the form of the catalogue; a button says which view it removes."""
+    return "governance/_saved_view_forms.html", {"query": _shown(request)}
 
 
 @require_POST
@@ -53,7 +56,7 @@ def remove(request: PageRequest, view_id: int) -> HttpResponse:
     return HttpResponseRedirect(reverse("context:catalogue"))
 
 
-def _context(request: PageRequest) -> dict[str, Any]:
+def _shown(request: PageRequest) -> str:
     query = request.GET.copy()
     query.pop("page", None)
-    return {"views": views_of(principal=request.principal), "query": query.urlencode()[:2_000]}
+    return query.urlencode()[:2_000]
