@@ -79,7 +79,7 @@ def test_up__home_that_cannot_be_made__is_refused_in_a_sentence(tmp_path: Path) 
     assert "Traceback" not in said
 
 
-@pytest.mark.parametrize("pattern", ["granian", "celery.* worker ", "celery.* beat "])
+@pytest.mark.parametrize("pattern", ["granian", "--hostname worker@", "--hostname runs@", "celery.* beat "])
 def test_up__server_process_killed__is_started_again(up: Up, pattern: str) -> None:
     before = up.child(pattern)
     before.kill()
