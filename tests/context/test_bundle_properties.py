@@ -30,7 +30,7 @@ from context.row_security import reading_as
 from context.statements import rows
 from governance.models import Change
 from tests.cast import Cast, creation, publish
-from tests.context.worlds import DAY, Reader, World, marker, permitted, readers, worlds, write
+from tests.context.worlds import DAY, Item, Reader, Version, World, marker, permitted, readers, worlds, write
 
 THOROUGH = os.environ.get("PLUMBLINE_THOROUGH") == "1"
 WORLDS = 5_000 if THOROUGH else 60
@@ -53,6 +53,7 @@ class Asked:
     style: str
     budget: int
     required: bool
+    most: int = 5
 
 
 asked = st.builds(
@@ -97,13 +98,14 @@ def order_of(asking: Asked, present: Any) -> Order:
             Requirement(name=key, key=key, follow=("depends_on",), depth=3, required=asking.required)
             for key in keys[:1]
         ],
+        "matches": [],
     }[asking.style]
     return Order(
         requirements=tuple(stated),
         token_budget=asking.budget,
         tokenizer="o200k_base",
         query="common words",
-        most_matches=5,
+        most_matches=asking.most,
         as_of=present + asking.day * DAY if asking.day is not None else None,
         serve_with_gaps=True,
         heading={},
@@ -124,6 +126,22 @@ def check(asking: Asked, cast: Cast, pen: int) -> None:
         for number in range(1, len(item.versions) + 1):
             if (item.key, number) not in allowed:
                 assert marker(item.key, number).encode() not in content, f"{item.key} version {number} is in it"
+
+
+def check_alike(asking: Asked, cast: Cast, pen: int) -> None:
+    """What is hidden is not there, neither in what is told nor in what is left out nor in what comes first."""
+    answers = []
+    principal = asking.reader.principal(cast, asking.then if asking.day is not None else None)
+    present = timezone.now()
+    for world in (asking.world, asking.world.without_hidden_from(asking.reader)):
+        twin = replace(asking, world=world)
+        with written(world, cast, pen, present):
+            try:
+                content = assemble(principal=principal, order=order_of(twin, present)).content
+            except ContextUnavailable as refusal:
+                content = json.dumps({"refused": [gap.as_json() for gap in refusal.gaps]}).encode()
+        answers.append(content)
+    assert answers[0] == answers[1], "what is hidden makes a difference"
 
 
 @settings(FAST, max_examples=WORLDS)
@@ -150,19 +168,8 @@ def test_bundle__asked_for_each_text_by_key__holds_all_that_is_permitted(cast: C
 @settings(FAST, max_examples=WORLDS // 3)
 @given(asking=asked)
 def test_bundle__world_without_what_is_hidden__answers_byte_for_byte_alike(cast: Cast, pen: int, asking: Asked) -> None:
-    """Bundle and refusal alike: what is hidden is not there, neither in what is told nor in what is left out."""
-    answers = []
-    principal = asking.reader.principal(cast, asking.then if asking.day is not None else None)
-    present = timezone.now()
-    for world in (asking.world, asking.world.without_hidden_from(asking.reader)):
-        twin = replace(asking, world=world)
-        with written(world, cast, pen, present):
-            try:
-                content = assemble(principal=principal, order=order_of(twin, present)).content
-            except ContextUnavailable as refusal:
-                content = json.dumps({"refused": [gap.as_json() for gap in refusal.gaps]}).encode()
-        answers.append(content)
-    assert answers[0] == answers[1]
+    """Bundle and refusal alike."""
+    check_alike(asking, cast, pen)
 
 
 @settings(FAST, max_examples=WORLDS // 3)
@@ -243,19 +250,6 @@ MUTATIONS: dict[str, Mutation] = {
     ),
     "domain then": (ALL, "id = ANY (%(then_domains)s::bigint[])", "TRUE", {**PAST, **BY_KEY}),
     "text in force until a planned one": (ALL, "version.id = item.current_version_id OR", "TRUE OR", {**NOW, **BY_KEY}),
-    "clearance of matches": (
-        (context.search,),
-        "mine.sensitivity <= %(reader_clearance)s",
-        "TRUE",
-        {**NOW, **FOLLOWED},
-    ),
-    "domain of matches": (
-        (context.search,),
-        "mine.domain_id = ANY (%(reader_domains)s::bigint[])",
-        "TRUE",
-        {**NOW, **FOLLOWED},
-    ),
-    "audience of matches": ((context.search,), "mine.audience_ids = '{}'", "TRUE", {**NOW, **FOLLOWED}),
     "match not yet in force": ((context.search,), "passage.in_force_from <= %(at)s", "TRUE", {**NOW, **FOLLOWED}),
     "match no longer in force": (
         (context.search,),
@@ -266,11 +260,35 @@ MUTATIONS: dict[str, Mutation] = {
 }
 
 
-def leaving_out(condition: str, instead: str, met: list[str]) -> Callable[..., list[tuple[Any, ...]]]:
+# What a search ranks, and the item of each hit, are judged apart: (one condition, the other, an item it hides). Leaving
+# out both serves what is hidden; leaving out the first alone lets what is hidden take the place of what is open.
+OPEN: dict[str, Any] = {"known": -5, "begins": -5, "ends": None, "sensitivity": 0, "board": False}
+MATCHED: dict[str, tuple[str, str, dict[str, Any]]] = {
+    "clearance": (
+        "mine.sensitivity <= %(reader_clearance)s",
+        "item.sensitivity <= %(reader_clearance)s",
+        {"versions": (Version(**{**OPEN, "sensitivity": 2}),)},
+    ),
+    "domain": (
+        "mine.domain_id = ANY (%(reader_domains)s::bigint[])",
+        "item.domain_id = ANY (%(reader_domains)s::bigint[])",
+        {"sales": True},
+    ),
+    "audience": (
+        "mine.audience_ids = '{}'",
+        "NOT EXISTS (SELECT FROM context_contextitem_audiences WHERE contextitem_id = item.id)",
+        {"versions": (Version(**{**OPEN, "board": True}),)},
+    ),
+}
+
+
+def leaving_out(conditions: Mapping[str, str], met: list[str]) -> Callable[..., list[tuple[Any, ...]]]:
     def mutated(statement: str, parameters: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-        if condition in statement:
-            met.append(condition)
-        return rows(statement.replace(condition, instead), parameters)
+        for condition, instead in conditions.items():
+            if condition in statement:
+                met.append(condition)
+            statement = statement.replace(condition, instead)
+        return rows(statement, parameters)
 
     return mutated
 
@@ -282,7 +300,7 @@ def test_bundle__with_a_condition_left_out__fails_the_property(
     modules, condition, instead, bent = MUTATIONS[name]
     met: list[str] = []
     for module in modules:
-        monkeypatch.setattr(module, "rows", leaving_out(condition, instead, met))
+        monkeypatch.setattr(module, "rows", leaving_out({condition: instead}, met))
 
     @settings(FAST, max_examples=600, derandomize=True, phases=[Phase.generate], report_multiple_bugs=False)
     @given(asking=asked)
@@ -292,3 +310,33 @@ def test_bundle__with_a_condition_left_out__fails_the_property(
     with pytest.raises(AssertionError, match="is in it"):
         property_under_mutation()
     assert met, "the condition does not stand in any statement any more: mend the mutation"
+
+
+@pytest.mark.parametrize("name", MATCHED)
+def test_matches__with_a_condition_left_out__fail_the_properties(
+    cast: Cast, pen: int, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twenty hidden texts before an open one, more than a search for one match goes through."""
+    ranked, told, hides = MATCHED[name]
+    plain: dict[str, Any] = {"sales": False, "tag": False, "retired": None, "versions": (Version(**OPEN),)}
+    crowd = [Item(place=place, **{**plain, **hides}) for place in range(20)]
+    asking = Asked(
+        world=World(items=(*crowd, Item(place=20, **plain))),
+        reader=Reader(clearance=1, board=False, sales=False, legal=True),
+        then=None,
+        day=None,
+        style="matches",
+        budget=100_000,
+        required=False,
+        most=1,
+    )
+    met: list[str] = []
+    check(asking, cast, pen)
+    check_alike(asking, cast, pen)
+    monkeypatch.setattr(context.search, "rows", leaving_out({ranked: "TRUE"}, met))
+    with pytest.raises(AssertionError, match="makes a difference"):
+        check_alike(asking, cast, pen)
+    monkeypatch.setattr(context.search, "rows", leaving_out({ranked: "TRUE", told: "TRUE"}, met))
+    with pytest.raises(AssertionError, match="is in it"):
+        check(asking, cast, pen)
+    assert {ranked, told} <= set(met), "the conditions do not stand in the statement any more: mend the mutation"
