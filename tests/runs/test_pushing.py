@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import hmac
 import json
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from hashlib import sha256
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import pytest
 from django.utils import timezone
 
 from agents.endpoints import ModelTerms, promote, register_version
-from agents.models import Budget, PushTarget, Run, RunBundle, RunState, RunStep
+from agents.models import Budget, PushTarget, Run, RunBundle, RunLease, RunState, RunStep
 from agents.registry import set_state
+from agents.runs import pushing
 from agents.runs.calling import secret_of
 from agents.runs.finishing import complete_run
 from agents.runs.going_around import go_around
+from agents.runs.leases import LeaseLost
 from agents.runs.pushing import FAILURES_THAT_OPEN, push_next
 from governance.edits import EditInput
 from tests.cast import Cast, creation, publish
@@ -241,3 +244,60 @@ def test_webhook__takes_the_run__reports_by_itself_with_the_lease_it_was_sent(ca
     token = json.loads(stub.posts[0][1])["lease"]["token"]
     done = complete_run(agent=by.known, run_id=run.pk, token=token, output={"score": 2}, now=timezone.now())
     assert done.state == RunState.SUCCEEDED
+
+
+def test_push__agent_takes_its_time__lease_is_short_and_kept_while_somebody_waits(
+    cast: Cast, modelled: Runner, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushing, "KEPT_EVERY_SECONDS", 0.05)
+    kept: list[int] = []
+    monkeypatch.setattr(pushing, "keep_lease", lambda **said: kept.append(said["heard_within"]))
+
+    def answer(asked: dict[str, Any]) -> tuple[int, Any]:
+        time.sleep(0.3)
+        return completion({"score": 7})
+
+    stub.answer = answer
+    PushTarget.objects.update(timeout_seconds=600)
+    run = started(cast, modelled)
+    push_next(now=later(run))
+    lease = RunLease.objects.get()
+    assert lease.expires_at - lease.claimed_at == timedelta(seconds=pushing.HEARD_WITHIN_SECONDS)
+    assert set(kept) == {pushing.HEARD_WITHIN_SECONDS}
+    assert len(kept) >= 2
+    run.refresh_from_db()
+    assert run.state == RunState.SUCCEEDED
+
+
+def test_push__run_was_taken_back_meanwhile__nobody_waits_for_its_agent(
+    cast: Cast, modelled: Runner, stub: Stub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pushing, "KEPT_EVERY_SECONDS", 0.05)
+
+    def lost(**said: Any) -> None:
+        raise LeaseLost("It was cancelled.")
+
+    monkeypatch.setattr(pushing, "keep_lease", lost)
+    released = Event()
+    stub.answer = lambda asked: (released.wait(20), completion({"score": 7}))[1]
+    run = started(cast, modelled)
+    begun = time.monotonic()
+    assert push_next(now=later(run)) is True
+    assert time.monotonic() - begun < 10
+    released.set()
+    run.refresh_from_db()
+    assert run.state == RunState.RUNNING
+
+
+def test_webhook__takes_the_run__has_the_whole_lease_that_it_was_told(cast: Cast, stub: Stub) -> None:
+    by = runner(cast)
+    PushTarget.objects.create(
+        agent=by.agent, kind="webhook", url=stub.url, timeout_seconds=100, changed_at=timezone.now()
+    )
+    stub.answer = lambda asked: (202, {})
+    run = started(cast, by)
+    push_next(now=later(run))
+    lease = RunLease.objects.get()
+    told = datetime.fromisoformat(json.loads(stub.posts[0][1])["lease"]["expires_at"])
+    assert told - lease.claimed_at == timedelta(seconds=100 + pushing.MARGIN_SECONDS)
+    assert lease.expires_at - lease.heard_at == timedelta(seconds=100 + pushing.MARGIN_SECONDS)
