@@ -23,7 +23,7 @@ from governance.governed import lock_records
 from governance.governed_edits import check_record_bases
 from governance.models import ITEM, Change, ChangeState, Decision, Edit, Operation
 from governance.notices import tell_emergency, tell_published, tell_suspended
-from governance.pen import Pen
+from governance.pen import Pen, ValidityOver
 from governance.permissions import may_publish
 from governance.policies import Demand, demands_of, progress_of
 from governance.reviews import ApprovalVoid
@@ -93,7 +93,7 @@ def publish_due_changes(*, now: datetime) -> list[int]:
                     continue
                 _publish(change, change.scheduled_by, SYSTEM, prepared, _database_time(now))
             done.append(change_id)
-        except (StaleBase, ApprovalVoid, ApprovalIncomplete, ScreeningUnread) as refusal:
+        except (StaleBase, ApprovalVoid, ApprovalIncomplete, ScreeningUnread, ValidityOver) as refusal:
             _suspend(change_id, refusal.detail, now)
     return done
 
