@@ -6,6 +6,7 @@ from django.urls import URLPattern, re_path
 
 from agents import api, dispatch_api, gap_api, holding_api
 from agents.feedback import api_urls as feedback
+from agents.kpis.api import KpisView
 from agents.memory import api_urls as memory
 from agents.recall import api_urls as recall
 from agents.routing import api_urls as routing
@@ -32,6 +33,7 @@ urlpatterns: list[URLPattern] = [
     ),
     re_path(r"^gaps/$", gap_api.GapReportView.as_view(), name="api-gaps"),
     re_path(r"^gaps/assign/$", gap_api.AssignGapView.as_view(), name="api-assign-gap"),
+    re_path(r"^kpis/$", KpisView.as_view(), name="api-kpis"),
     re_path(r"^receipts/(?P<receipt_id>[0-9]{1,18})/$", holding_api.ReceiptView.as_view(), name="api-receipt"),
     re_path(r"^skew/$", holding_api.SkewView.as_view(), name="api-skew"),
     re_path(

@@ -132,6 +132,11 @@ class Run(models.Model):
                 condition=Q(ended_at__isnull=False),
                 name="run_figures_by_end",
             ),
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(reasons__contains=[{"cause": "output_check"}]),
+                name="run_stopped_by_a_check",
+            ),
         ]
         constraints = [
             models.CheckConstraint(condition=Q(state__in=RunState.values), name="run_state_is_known"),

@@ -16,15 +16,18 @@ LINE_WIDTH = 240
 
 
 @register.simple_tag
-def bars(counts: Sequence[int], label: str) -> SafeString:
-    """One bar for each count, the first on the left. `label` says what is counted and becomes the text alternative."""
+def bars(counts: Sequence[int], label: str, each: str = "day", days: Sequence[date] = ()) -> SafeString:
+    """One bar for each count, the first on the left. `label` says what is counted and becomes the text alternative.
+
+    `each` is what a bar stands for, `days` when each of them begins.
+    """
     most = max(counts, default=0)
     width = max(len(counts), 1) * STEP
     drawn = format_html_join(
         "",
         '<rect x="{}" y="{}" width="{}" height="{}"><title>{}</title></rect>',
         (
-            (place * STEP + 1, HEIGHT - _height(count, most), STEP - 2, _height(count, most), count)
+            (place * STEP + 1, HEIGHT - _height(count, most), STEP - 2, _height(count, most), _said(count, days, place))
             for place, count in enumerate(counts)
             if count
         ),
@@ -34,7 +37,7 @@ def bars(counts: Sequence[int], label: str) -> SafeString:
         '<path class="bars-base" d="M0 {}.5h{}"/>{}</svg>',
         width,
         HEIGHT + 1,
-        f"{label}: {sum(counts):,} in all, at most {most:,} a day.",
+        f"{label}: {sum(counts):,} in all, at most {most:,} a {each}.",
         HEIGHT,
         width,
         drawn,
@@ -74,6 +77,10 @@ def line(days: Sequence[date], values: Sequence[float], label: str, unit: str = 
         *points[-1],
         f"{_number(values[-1])}{unit}",
     )
+
+
+def _said(count: int, days: Sequence[date], place: int) -> str:
+    return f"{days[place]:%d %B %Y}: {count:,}" if place < len(days) else str(count)
 
 
 def _number(value: float) -> str:
