@@ -16,6 +16,7 @@ from agents.output_checks.judging import judge
 from agents.runs.api import run_id_of
 from agents.runs.finishing import LARGEST_OUTPUT_BYTES
 from agents.runs.outputs import given_to
+from agents.runs.present_task import present_task
 from agents.runs.reading import find_run
 from agents.serving import ServedBundle, parse_request, read_bundle, serve_bundle
 from config.api.fields import Input, Moment, Text, WholeNumber
@@ -146,7 +147,7 @@ def check_output(asking: Asking, asked: Mapping[str, Any]) -> Answer:
     if asked["run"] is not None:
         run = find_run(principal=asking.principal, run_id=run_id_of(asked["run"]))
         given, run_id, at = given_to(run), str(run.pk), run.snapshot_at
-        task = run.task if task is None else task
+        task = present_task(run) if task is None else task
     elif asked["bundle"] is not None:
         given = _versions_of(asking, asked["bundle"])
     found = judge(principal=agent.principal, version=version, output=output, task=task, given=given, run=run_id, at=at)

@@ -18,6 +18,7 @@ from django.conf import settings
 
 from agents.models import ModelEndpoint, PushTarget
 from agents.runs.leases import Claim
+from agents.runs.present_task import present_task
 from agents.serving import ServedBundle
 from context.digests import canonical, iso
 from governance import outgoing
@@ -79,7 +80,7 @@ def _call_webhook(
         {
             "run": str(run.pk),
             "task_type": run.task_type,
-            "task": run.task,
+            "task": present_task(run),
             "reasons": run.reasons,
             "bundle": orjson.loads(bundle.answer),
             "lease": {"token": claim.token, "expires_at": iso(expires_at)},
@@ -111,7 +112,7 @@ def _call_model(*, target: PushTarget, claim: Claim, bundle: ServedBundle, waiti
         "model": version.model,
         "messages": [
             {"role": "system", "content": _instructions(target, bundle)},
-            {"role": "user", "content": canonical(run.task).decode()},
+            {"role": "user", "content": canonical(present_task(run)).decode()},
             *_sent_back(run.reasons),
         ],
         "max_tokens": target.most_output_tokens,

@@ -15,6 +15,7 @@ from agents.runs.following import is_pinned
 from agents.runs.leases import hold
 from agents.runs.moving import tell
 from agents.runs.pausing import ContextMoved, MovedText, moved_texts, moved_versions
+from agents.runs.present_task import present_task
 from agents.serving import BundleRequest, ServedBundle, serve_bundle
 from context.errors import NotFound
 from governance.audit import ledger
@@ -45,7 +46,7 @@ def give_bundle(
         _refuse_ended(moved_texts(run=run, principal=agent.principal, now=now))
     asked = BundleRequest(
         contract=version.contract.slug,
-        task=run.task,
+        task=present_task(run),
         query=query,
         as_of=run.snapshot_at if pinned else None,
         form=form,

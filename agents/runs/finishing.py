@@ -11,14 +11,16 @@ from django.db import transaction
 
 from agents.authentication import AuthenticatedAgent
 from agents.held_contracts import held_contract
-from agents.models import HandOff, LeaseEnding, Run, RunLease, RunState
+from agents.models import ContractVersion, HandOff, LeaseEnding, Run, RunLease, RunState
 from agents.runs.following import tell_of
 from agents.runs.leases import LeaseLost, hold
 from agents.runs.moving import end_lease, move, tell
 from agents.runs.outputs import OutputVerdict, judge_output
 from agents.runs.pausing import check_choice, moved_texts, name_moved, require_choice
+from agents.runs.present_task import present_task
 from agents.runs.steering import steering
 from agents.runs.trying_again import try_again
+from context import kinds
 from context.access import Principal
 from context.digests import canonical, check_storable, digest_of
 from context.errors import Conflict, InvalidInput, NotFound
@@ -148,7 +150,9 @@ def hand_off(
     choice: str = "",
     now: datetime,
 ) -> HandOff:
-    """Pass the run to another sanctioned agent, which works on the same snapshot; it finds `payload` with the run.
+    """Pass the run to another sanctioned agent, which works on `payload`, on the same snapshot.
+
+    Without a payload it works on what this agent was to work on. Either keeps the task schema of the taker's contract.
 
     Where texts of the run have changed meanwhile, `choice` must say how it goes on, as for a run that is resumed:
     without it ContextMoved, and the run stays with who has it.
@@ -172,6 +176,7 @@ def hand_off(
                 limit=MOST_HAND_OFFS,
                 fix="Complete it, or report that it failed: then a person takes it.",
             )
+        _check_fits(payload if payload is not None else present_task(run), terms)
         moved = moved_texts(run=run, principal=agent.principal, now=now)
         require_choice(moved, choice)
         end_lease(lease=lease, ending=LeaseEnding.HANDED_OFF, now=now)
@@ -197,6 +202,17 @@ def hand_off(
         )
         ledger.append_all(actor=agent.principal, entries=[entry], now=now)
     return handed
+
+
+def _check_fits(task: Any, terms: ContractVersion) -> None:
+    """Refuse what the taker could not be served for: it would find out only when it asks for its bundle."""
+    found = kinds.violations(task, terms.task_schema, root="payload") if terms.task_schema is not None else []
+    if found:
+        raise InvalidInput(
+            f"{terms.contract.name} takes no such task: {found[0].field}: {found[0].message}",
+            field=found[0].field,
+            fix="Hand off what the contract's task schema asks for.",
+        )
 
 
 def cancel_run(*, actor: Principal, run_id: UUID, reason: str, now: datetime) -> Run:

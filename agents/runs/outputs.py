@@ -10,6 +10,7 @@ from agents.authentication import AuthenticatedAgent
 from agents.models import Run, RunBundle
 from agents.output_checks.judging import judge
 from agents.output_checks.model import Failing
+from agents.runs.present_task import present_task
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -30,7 +31,7 @@ def judge_output(*, run: Run, output: object, agent: AuthenticatedAgent, now: da
         principal=agent.principal,
         version=version,
         output=output,
-        task=run.task,
+        task=present_task(run),
         given=given_to(run),
         run=str(run.pk),
         at=run.snapshot_at,

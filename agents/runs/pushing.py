@@ -20,6 +20,7 @@ from agents.runs.contexts import give_bundle
 from agents.runs.finishing import complete_run, fail_run
 from agents.runs.following import tell_of
 from agents.runs.leases import Claim, LeaseLost, heartbeat, keep_lease, lease_run
+from agents.runs.present_task import present_task
 from agents.runs.steps import StepReport, report_step
 from agents.runs.trying_again import try_again
 from context.access import SYSTEM
@@ -126,7 +127,7 @@ def _carry_out(pushed: Pushed) -> None:
     # A model's answer changes nothing outside, so a new attempt is a new step; a webhook is one effect for the run.
     key = f"chat-{pushed.claim.lease.number}" if pushed.target.kind == PushTarget.Kind.MODEL else "webhook"
     operation = "chat" if pushed.target.kind == PushTarget.Kind.MODEL else "invoke_agent"
-    begun = StepReport(key=key, operation=operation, name=agent.slug, state="started", input=run.task)
+    begun = StepReport(key=key, operation=operation, name=agent.slug, state="started", input=present_task(run))
     if not run.steps.filter(key=key).exists():
         report_step(agent=agent, run_id=run.pk, token=token, report=begun, now=now)
 

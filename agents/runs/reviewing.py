@@ -19,6 +19,7 @@ from agents.runs.finishing import LARGEST_OUTPUT_BYTES
 from agents.runs.following import tell_of
 from agents.runs.moving import move, tell
 from agents.runs.outputs import given_to
+from agents.runs.present_task import present_task
 from context.access import Principal, principal_for
 from context.digests import canonical, check_storable, digest_of
 from context.errors import Conflict, InvalidInput, NotFound, NotPermitted, PreconditionFailed
@@ -182,7 +183,7 @@ def _accept(*, run: Run, output: Any, reviewer: Principal) -> None:
         principal=principal,
         version=run.contract_version,
         output=output,
-        task=run.task,
+        task=present_task(run),
         given=given_to(run),
         run=str(run.pk),
         at=run.snapshot_at,
