@@ -100,6 +100,14 @@ class Migration(migrations.Migration):
                 name="run_figures_by_end",
             ),
         ),
+        migrations.AddIndex(
+            model_name="run",
+            index=models.Index(
+                condition=models.Q(("reasons__contains", [{"cause": "output_check"}])),
+                fields=["ended_at"],
+                name="run_stopped_by_a_check",
+            ),
+        ),
         migrations.AddConstraint(
             model_name="runstep",
             constraint=models.CheckConstraint(
