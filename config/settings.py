@@ -177,10 +177,10 @@ CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_BROKER_CONNECTION_MAX_RETRIES = None  # for ever: the broker may be away longer than a hundred tries
 # A task whose worker was killed comes back after this time, so it must be longer than the longest task.
 _VISIBILITY_SECONDS = CELERY_TASK_TIME_LIMIT + 60
-# Runs have a queue of their own, and `up` a process for it: no long scan is before a run that waits. A worker that is
-# told no queues reads both.
+# Runs and flows have a queue of their own, and `up` a process for it: no long scan is before a run that waits. A worker
+# that is told no queues reads both.
 CELERY_TASK_QUEUES = (Queue("celery"), Queue("runs"))
-CELERY_TASK_ROUTES = {"agents.runs.tasks.*": {"queue": "runs"}}
+CELERY_TASK_ROUTES = {f"agents.{part}.tasks.*": {"queue": "runs"} for part in ("runs", "flows")}
 if CELERY_BROKER_URL.startswith("pgmq://"):
     CELERY_BROKER_TRANSPORT_OPTIONS: dict[str, object] = {
         # Said again, because the client of pgmq would otherwise prefer the variable DATABASE_URL to the broker's URL.
