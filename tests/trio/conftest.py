@@ -58,7 +58,7 @@ class Desk:
 
     def send_out(self) -> None:
         """Send every run that waits for an agent, those to be tried again too, as the schedule does."""
-        while push_next(now=timezone.now() + timedelta(minutes=10)):
+        while push_next(now=timezone.now()) or push_next(now=timezone.now() + timedelta(minutes=10)):
             pass
 
     def review(self, *, total_value: int = 84_000) -> Review:
