@@ -12,7 +12,7 @@ from django.db import transaction
 from agents.authentication import AuthenticatedAgent
 from agents.held_contracts import held_contract
 from agents.models import ContractVersion, HandOff, LeaseEnding, Run, RunLease, RunState
-from agents.runs.following import tell_of
+from agents.runs.following import rebase, tell_of
 from agents.runs.leases import LeaseLost, hold
 from agents.runs.moving import end_lease, move, tell
 from agents.runs.outputs import OutputVerdict, judge_output
@@ -186,7 +186,7 @@ def hand_off(
         run.agent, run.contract_version = taker, terms
         run.attempt, run.not_before = 0, now
         if choice == "rebase":
-            run.snapshot_at = now
+            rebase(run, now=now)
         move(run=run, to=RunState.WAITS_FOR_PERSON if choice == "person" else RunState.QUEUED, now=now)
         run.save()
         entry = tell(
