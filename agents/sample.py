@@ -14,14 +14,12 @@ from agents.contract_proposals import edit_of_contract
 from agents.keys import issue_key, revoke_key
 from agents.models import Agent, AgentKey, ContextContract, ModelEndpoint, Scope
 from agents.registry import save_agent
+from agents.sample_changes import agree, person
 from agents.sample_routing import register_endpoints
 from context.access import SYSTEM
 from context.models import Domain, PersonalToken, Sensitivity, User
 from governance.audit import ledger
-from governance.changes import create_change, submit_change
 from governance.personal_tokens import issue_token, revoke_token
-from governance.publishing import publish_change
-from governance.reviews import review_change
 from governance.sample.history import Step, moment
 from governance.sample.reading import Sample
 
@@ -87,7 +85,7 @@ def _register_agents(sample: Sample, admin: User, now: datetime) -> None:
             slug=said["slug"],
             name=said["name"],
             purpose=said["purpose"],
-            owner=_person(said["owner"]),
+            owner=person(said["owner"]),
             clearance=Sensitivity.from_word(said["clearance"]),
             domains=list(Domain.objects.filter(slug__in=said["domains"])),
             contracts=list(ContextContract.objects.filter(slug__in=said["contracts"])),
@@ -100,24 +98,12 @@ def _register_agents(sample: Sample, admin: User, now: datetime) -> None:
 
 def _agree(said: Mapping[str, Any], contracts: Sequence[Mapping[str, Any]], now: datetime) -> None:
     """Contracts come into force as texts do: proposed, approved by somebody else, published."""
-    author, reviewer = _person(said["author"]), _person(said["reviewer"])
     edits = [
         edit_of_contract(slug=each["slug"], payload={name: value for name, value in each.items() if name != "slug"})
         for each in contracts
     ]
-    # Each step a little after the one before: nothing comes before its cause.
-    submitted, reviewed, published = (now + timedelta(seconds=seconds) for seconds in (20, 40, 60))
-    change = create_change(actor=author, title=said["title"], reason=said["reason"], edits=edits, now=now)
-    digest = submit_change(actor=author, change_id=change.pk, now=submitted).digest
-    review_change(
-        actor=reviewer, change_id=change.pk, decision="approve", digest=digest, comment=said["comment"], now=reviewed
-    )
-    publish_change(actor=author, change_id=change.pk, now=published)
+    agree(said, edits, now)
 
 
 def _administrator(sample: Sample) -> User:
-    return _person(next(entry["username"] for entry in sample.people["people"] if entry.get("cast") == "admin"))
-
-
-def _person(username: str) -> User:
-    return User.objects.get(username=username)
+    return person(next(entry["username"] for entry in sample.people["people"] if entry.get("cast") == "admin"))

@@ -12,13 +12,9 @@ from agents.endpoints import ModelTerms, note_health, promote, register_version
 from agents.routing.asking import Question, ask
 from agents.routing.decisions import record_decision
 from agents.routing.record import RECORD
+from agents.sample_changes import agree, creations, person
 from context.access import SYSTEM, principal_for
 from context.models import User
-from governance.changes import create_change, submit_change
-from governance.edits import EditInput
-from governance.models import Operation
-from governance.publishing import publish_change
-from governance.reviews import review_change
 from governance.sample.history import Step, moment
 from governance.sample.reading import Sample
 
@@ -29,9 +25,10 @@ MINUTES_APART = 37
 def routing(sample: Sample) -> list[Step]:
     """The steps of the history in which routes come into force, and first tasks come by them."""
     begun = moment(sample.agents["registered"])
+    said, edits = sample.agents["rule_set_change"], creations(RECORD.name, sample.agents["rule_sets"])
     return [
         # A moment after the agents that the rules lead to.
-        Step(name="publish routes", at=begun + timedelta(minutes=5), run=lambda now: _publish(sample, now)),
+        Step(name="publish routes", at=begun + timedelta(minutes=5), run=lambda now: agree(said, edits, now)),
         *(
             Step(
                 name=f"route task {number + 1}",
@@ -52,7 +49,7 @@ def register_endpoints(sample: Sample, admin: User, now: datetime) -> None:
                 slug=said["slug"],
                 name=said["name"],
                 provider=said["provider"],
-                owner=_person(said["owner"]),
+                owner=person(said["owner"]),
                 terms=_terms(version),
                 now=now,
             )
@@ -71,36 +68,9 @@ def _terms(said: Mapping[str, Any]) -> ModelTerms:
     )
 
 
-def _publish(sample: Sample, now: datetime) -> None:
-    """As texts are: proposed, approved by somebody else, published."""
-    said = sample.agents["rule_set_change"]
-    author, reviewer = _person(said["author"]), _person(said["reviewer"])
-    edits = [
-        EditInput(
-            operation=Operation.CREATE,
-            record=RECORD.name,
-            key=each["slug"],
-            payload={name: value for name, value in each.items() if name != "slug"},
-        )
-        for each in sample.agents["rule_sets"]
-    ]
-    # Each step a little after the one before: nothing comes before its cause.
-    submitted, reviewed, published = (now + timedelta(seconds=seconds) for seconds in (20, 40, 60))
-    change = create_change(actor=author, title=said["title"], reason=said["reason"], edits=edits, now=now)
-    digest = submit_change(actor=author, change_id=change.pk, now=submitted).digest
-    review_change(
-        actor=reviewer, change_id=change.pk, decision="approve", digest=digest, comment=said["comment"], now=reviewed
-    )
-    publish_change(actor=author, change_id=change.pk, now=published)
-
-
 def _route(sample: Sample, said: Mapping[str, Any], now: datetime) -> None:
-    person = _person(said["by"])
-    principal = principal_for(person)
+    asker = person(said["by"])
+    principal = principal_for(asker)
     question = Question(task=said["task"], text=said["text"], rule_set=sample.agents["rule_sets"][0]["slug"])
-    answer = ask(principal=principal, name=person.username, question=question, now=now)
+    answer = ask(principal=principal, name=asker.username, question=question, now=now)
     record_decision(principal=principal, answer=answer, now=now)
-
-
-def _person(username: str) -> User:
-    return User.objects.get(username=username)

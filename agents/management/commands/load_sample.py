@@ -14,6 +14,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from agents.sample import issue_credentials, registration
+from agents.sample_flows import flows
 from agents.sample_routing import routing
 from context.embeddings import embed_pending
 from context.models import ContextItem, Domain, User
@@ -47,7 +48,10 @@ class Command(BaseCommand):
                 return
             if not there:
                 live_through(
-                    sample, now=timezone.now(), also=[registration(sample), *routing(sample)], progress=self._progress
+                    sample,
+                    now=timezone.now(),
+                    also=[registration(sample), *routing(sample), *flows(sample)],
+                    progress=self._progress,
                 )
         if there and credentials.exists():
             self.stdout.write("Skerrow Mutual is loaded already, and its sign-ins are in the file. Nothing done.")
