@@ -6,6 +6,7 @@ from django.urls import URLPattern, re_path
 
 from agents import api, dispatch_api, gap_api, holding_api
 from agents.feedback import api_urls as feedback
+from agents.flows import api_urls as flows
 from agents.kpis.api import KpisView
 from agents.memory import api_urls as memory
 from agents.recall import api_urls as recall
@@ -58,6 +59,7 @@ urlpatterns: list[URLPattern] = [
         name="api-budget",
     ),
     *runs.urlpatterns,
+    *flows.urlpatterns,
     *memory.urlpatterns,
     *feedback.urlpatterns,
     *recall.urlpatterns,

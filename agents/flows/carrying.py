@@ -6,15 +6,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from agents.flows.definition import Move
-from agents.flows.schema_parts import Schema, is_index, part_at, with_definitions
+from agents.flows.schema_parts import UNSAID, Schema, is_index, part_at, with_definitions
 
 _NOTHING: Any = object()
 
 
 def carry(moves: Sequence[Move], sources: Mapping[str, Any]) -> Any:
-    """The value that the moves make of their sources; None where there are no moves."""
-    if not moves:
-        return None
+    """The value that the moves make of their sources; an empty object where there are none."""
     made: Any = {}
     for move in moves:
         value = move.value if move.source is None else value_at(sources.get(move.source, _NOTHING), move.at)
@@ -43,8 +41,6 @@ def value_at(value: Any, pointer: Sequence[str]) -> Any:
 
 def schema_of(moves: Sequence[Move], sources: Mapping[str, Sequence[Schema]]) -> Schema:
     """The schema of all that `carry` may make, where each source is of one of these schemas."""
-    if not moves:
-        return {"const": None}
     definitions: dict[str, Any] = {}
     tree: dict[str, Any] = {}
     whole: Schema | None = None
@@ -67,7 +63,7 @@ def part_of(move: Move, sources: Mapping[str, Sequence[Schema]]) -> tuple[Schema
     if move.source is None:
         return {"const": move.value}, True
     found = [part_at(schema, move.at) for schema in sources.get(move.source, (True,))]
-    parts = [part for part, _ in found if part is not False]
+    parts = [UNSAID if part is True else part for part, _ in found if part is not False]
     always = bool(found) and all(there for _, there in found)
     if not parts:
         return False, False

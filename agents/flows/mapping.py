@@ -6,15 +6,15 @@ Everything is as the reader may know it: texts, contracts and started flows that
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from django.db.models import Count
 
 from agents.contracts import requirements_of
-from agents.flows.checks import Edge, check_flow, words_of
+from agents.flows.checks import Checked, Edge, check_flow, words_of
 from agents.flows.definition import Definition, Step
 from agents.flows.references import Surroundings, contracts_known_to
 from agents.models import (
@@ -35,6 +35,7 @@ from context.row_security import reading_as
 
 LATELY = timedelta(days=30)
 SOON = timedelta(days=14)
+OF_SCHEMAS = ("does-not-fit", "not-provable")
 Freshness = Literal["fresh", "due soon", "overdue"]
 
 
@@ -136,36 +137,50 @@ def map_of(*, principal: Principal, flow: Flow, now: datetime) -> FlowMap:
     if version is None:
         raise ValueError("a flow that is drawn has a version")
     checked = check_flow(version.payload, principal=principal)
-    around = checked.around
     definition = checked.definition
     contracts = {step.contract for step in definition.steps}
     known = contracts_known_to(principal, contracts)
     visible = FlowRun.objects.visible_to(principal).filter(flow_version__flow=flow)
     now_counts, lately = _counts(visible, now)
-    layers = layers_of(definition)
     return FlowMap(
         slug=flow.slug,
         version=version.number,
         at=now,
         triggers=_triggers(flow, definition),
-        steps=tuple(
-            _step(
-                step,
-                around,
-                principal=principal,
-                known=step.contract in known,
-                layer=layers.get(step.name, 0),
-                counts=(now_counts.get(step.name, {}), lately.get(step.name, {})),
-                now=now,
-            )
-            for step in definition.steps
+        steps=_steps(checked, known=known, principal=principal, counts=(now_counts, lately), now=now),
+        edges=tuple(
+            each if _contracts_of(each, definition) <= known else replace(each, doubts=()) for each in checked.edges
         ),
-        edges=checked.edges,
-        problems=checked.problems,
+        problems=tuple(each for each in checked.problems if contracts <= known or each.code not in OF_SCHEMAS),
         running=visible.filter(ended_at__isnull=True).count(),
         waiting_for_people=sum(
             counts.get(state, 0) for counts in now_counts.values() for state in ("waits_for_person", "in_review")
         ),
+    )
+
+
+def _contracts_of(edge: Edge, definition: Definition) -> set[str]:
+    """The contracts whose schemas the edge's doubts tell of."""
+    return {step.contract for step in definition.steps if step.name in (edge.source, edge.target)}
+
+
+def map_of_draft(*, principal: Principal, checked: Checked, now: datetime) -> FlowMap:
+    """The map of a flow that is not published: as it would stand now, with nothing under way."""
+    definition = checked.definition
+    known = contracts_known_to(principal, {step.contract for step in definition.steps})
+    return FlowMap(
+        slug="",
+        version=0,
+        at=now,
+        triggers=tuple(
+            MapTrigger(name=each.name, on=each.on, match=dict(each.match), secret=None, events={})
+            for each in definition.triggers
+        ),
+        steps=_steps(checked, known=known, principal=principal, counts=({}, {}), now=now),
+        edges=checked.edges,
+        problems=checked.problems,
+        running=0,
+        waiting_for_people=0,
     )
 
 
@@ -177,6 +192,29 @@ def layers_of(definition: Definition) -> dict[str, int]:
             if all(name in found for name in step.after):
                 found[step.name] = max((found[name] + 1 for name in step.after), default=0)
     return found
+
+
+def _steps(
+    checked: Checked,
+    *,
+    known: Collection[str],
+    principal: Principal,
+    counts: tuple[Mapping[str, Mapping[str, int]], Mapping[str, Mapping[str, int]]],
+    now: datetime,
+) -> tuple[MapStep, ...]:
+    layers = layers_of(checked.definition)
+    return tuple(
+        _step(
+            step,
+            checked.around,
+            principal=principal,
+            known=step.contract in known,
+            layer=layers.get(step.name, 0),
+            counts=(counts[0].get(step.name, {}), counts[1].get(step.name, {})),
+            now=now,
+        )
+        for step in checked.definition.steps
+    )
 
 
 def _step(
@@ -251,6 +289,8 @@ def _items(
     with reading_as(viewer):
         items = ContextItem.objects.visible_to(viewer).filter(key__in={each.key for each in chosen})
         until = dict(items.values_list("key", "verified_until"))
+    # A text that meets several requirements stands there once, under the first.
+    once = {each.key: each for each in reversed(chosen)}
     return tuple(
         MapItem(
             key=each.key,
@@ -261,7 +301,7 @@ def _items(
             freshness=freshness_of(until[each.key], now),
         )
         for each in chosen
-        if each.key in until
+        if each.key in until and once[each.key] is each
     )
 
 

@@ -15,6 +15,8 @@ ANNOTATIONS = frozenset(
     {"title", "description", "default", "examples", "deprecated", "readOnly", "writeOnly", "contentEncoding"}
     | {"contentMediaType", "contentSchema", "$schema", "$id", "$anchor", "$comment", "$defs", "definitions"}
 )
+# Stands where nothing is said of what is given: whether it fits is then not provable, rather than refuted.
+UNSAID: Mapping[str, Any] = {"x-unsaid": True}
 _CHOICES = ("anyOf", "allOf", "oneOf", "if", "not")
 
 
@@ -68,6 +70,11 @@ def part_at(schema: Schema, pointer: Sequence[str]) -> tuple[Schema, bool]:
         else:
             return (True, False) if types & {"object", "array"} else (False, False)
     return with_definitions(schema, root), always
+
+
+def is_unsaid(schema: Schema) -> bool:
+    """Whether nothing is known of such data."""
+    return not isinstance(schema, bool) and "x-unsaid" in schema
 
 
 def types_of(schema: Mapping[str, Any]) -> set[str]:

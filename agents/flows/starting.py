@@ -28,7 +28,8 @@ SWEPT_AT_ONCE = 100
 def start_flow(*, actor: Principal, name: str, slug: str, value: Any, now: datetime) -> FlowRun:
     """Start the flow of that slug, as it stands, with this input. `name` is the caller's slug or username.
 
-    From the commit on it is not lost. An agent may start the flows whose first steps' contracts it holds.
+    No input is an empty object. From the commit on it is not lost. An agent may start the flows whose first steps'
+    contracts it holds.
     """
     flow = (
         Flow.objects.visible_to(actor)
@@ -38,6 +39,7 @@ def start_flow(*, actor: Principal, name: str, slug: str, value: Any, now: datet
     )
     if flow is None:
         raise NotFound("There is no such flow.")
+    value = {} if value is None else value
     check_input(flow, value)
     with transaction.atomic():
         flow_run, entries = open_flow_run(flow=flow, requester=actor, name=name, value=value, now=now)

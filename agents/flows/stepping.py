@@ -104,7 +104,7 @@ def open_try(
 
 
 def _order(flow_run: FlowRun, step: Step, row: FlowRunStep, now: datetime) -> tuple[RunOrder, str]:
-    """The order, and why it cannot be carried out where it cannot: it is then one without a task."""
+    """The order, and why it cannot be carried out where it cannot: its task is then empty."""
     order = RunOrder(
         task_type=step.task_type,
         task=row.input,
@@ -114,10 +114,12 @@ def _order(flow_run: FlowRun, step: Step, row: FlowRunStep, now: datetime) -> tu
         most_attempts=step.most_attempts,
         snapshot_at=flow_run.snapshot_at,
     )
+    if row.input is None:
+        return replace(order, task={}), "What was handed on is null, and no task is that."
     try:
         check_order(order, now=now)
     except InvalidInput as error:
-        return replace(order, task=None), f"What was handed on cannot be a task: {error.detail}"
+        return replace(order, task={}), f"What was handed on cannot be a task: {error.detail}"
     return order, ""
 
 

@@ -18,6 +18,7 @@ from agents.flows.schema_parts import (
     Schema,
     escaped,
     in_short,
+    is_unsaid,
     property_of,
     resolved,
     types_of,
@@ -90,8 +91,10 @@ class _Comparison:
         one, other = resolved(given, self.given_root), resolved(asked, self.asked_root)
         if one is None or other is None or depth > DEEPEST:
             yield _unknown(place, "its references cannot be followed")
-        elif one is False or other is True:
+        elif one is False or other is True or (not isinstance(other, bool) and not set(other) - ANNOTATIONS):
             return
+        elif is_unsaid(one):
+            yield _unknown(place, "nothing is said of it")
         elif other is False:
             yield _no(place, "nothing may stand here")
         else:
@@ -213,9 +216,13 @@ class _Comparison:
     def _object(self, given: Mapping[str, Any], asked: Mapping[str, Any], place: str, depth: int) -> Doubts:
         always = set(given.get("required", ()))
         for name in asked.get("required", ()):
-            if name not in always:
-                why = "it is never there" if property_of(given, name) is False else "it may be missing"
-                yield _no(f"{place}/{escaped(name)}", why)
+            if name in always:
+                continue
+            at, there = f"{place}/{escaped(name)}", property_of(given, name)
+            if is_unsaid(there):
+                yield _unknown(at, "nothing says that it is there")
+            else:
+                yield _no(at, "it is never there" if there is False else "it may be missing")
         known = given.get("properties", {})
         for name in sorted({*known, *asked.get("properties", {})}):
             yield from self.doubts(

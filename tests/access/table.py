@@ -83,6 +83,7 @@ AC = "changes/<int:change_id>/"
 FI = "drift/findings/<int:finding_id>/"
 PUSH = "^agents/(?P<slug>[a-z0-9-]{1,60})/push-target/"
 BUDGET = "^budgets/(?P<of>agents|domains)/(?P<slug>[a-z0-9-]{1,60})/(?P<period>day|month)/$"
+FLOW, FLOW_RUN = "^flows/(?P<slug>[a-z0-9-]{1,60})/", "^flow-runs/(?P<flow_run_id>[0-9a-f-]{36})/"
 RECALL, RECALLED = "^recalls/(?P<case_id>[0-9]{1,18})/", "item=legal/public-text&version=1"
 MATCH = {"If-Match": "{etag}"}
 NEW = {"title": "A title", "reason": "A reason"}
@@ -438,6 +439,26 @@ ROWS: list[Row] = [
         path="feedback/"),
     api("POST", RUN + "cancel/$", callers(404, 403, owner=200, administrator=200, auditor=403), None,
         {"reason": "No."}, path="runs/{run}/cancel/"),
+    api("GET", "^flows/$", callers(200, 200), path="flows/"),
+    api("POST", "^flows/check/$", callers(403, owner=200, administrator=200), None,
+        {"payload": {"name": "A", "owner": "owner"}}, path="flows/check/"),
+    api("GET", FLOW + "$", callers(200, 200, outsider=404), path="flows/flow/"),
+    api("GET", FLOW + "versions/$", callers(200, 200, outsider=404), path="flows/flow/versions/"),
+    api("GET", FLOW + "versions/(?P<number>[0-9]{1,9})/$", callers(200, 200, outsider=404),
+        path="flows/flow/versions/1/"),
+    api("GET", FLOW + "map/$", callers(200, 200, outsider=404), path="flows/flow/map/"),
+    api("POST", FLOW + "runs/$", callers(201, 201, outsider=404), None, {}, path="flows/flow/runs/"),
+    api("POST", FLOW + "triggers/(?P<trigger>[a-z0-9-]{1,60})/secret/$",
+        callers(403, outsider=404, owner=201, administrator=201), None, {}, path="flows/flow/triggers/mail/secret/"),
+    api("DELETE", FLOW + "triggers/(?P<trigger>[a-z0-9-]{1,60})/secret/$",
+        callers(403, outsider=404, owner=204, administrator=204), path="flows/flow/triggers/mail/secret/"),
+    # No key counts here, only a signature by the trigger's secret.
+    api("POST", FLOW + "events/(?P<trigger>[a-z0-9-]{1,60})/$", (401,) * 9, None, {"id": "1"},
+        path="flows/flow/events/mail/"),
+    api("GET", "^flow-runs/$", callers(200, 200), path="flow-runs/"),
+    api("GET", FLOW_RUN + "$", callers(404, 404, owner=200, **AUDITORS), path="flow-runs/{flow_run}/"),
+    api("POST", FLOW_RUN + "cancel/$", callers(404, 404, owner=200, administrator=200, auditor=403), None,
+        {"reason": "No."}, path="flow-runs/{flow_run}/cancel/"),
     api("POST", "^routing/decide/$", callers(200, 200, outsider=404), None,
         {"rule_set": "routes", "task_type": "review"}, path="routing/decide/"),
     api("GET", "^routing/decisions/$", callers(200, 200), path="routing/decisions/"),

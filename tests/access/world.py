@@ -12,7 +12,8 @@ from django.test import Client
 from django.utils import timezone
 
 from agents.endpoints import ModelTerms, register_version
-from agents.models import Receipt, Scope, UnsanctionedUse
+from agents.flows.starting import start_flow
+from agents.models import FlowRun, Receipt, Scope, UnsanctionedUse
 from agents.programs import admit_program
 from agents.recall.cases import open_case
 from agents.routing.asking import Question, ask
@@ -21,13 +22,17 @@ from agents.runs.starting import Assignment, RunOrder, open_run
 from context.access import SYSTEM, principal_for
 from context.models import RoleGrant, Sensitivity, User
 from governance.audit.checkpoints import make_checkpoint
+from governance.changes import create_change, submit_change
 from governance.comments import add_comment
 from governance.delegations import delegate
 from governance.drift.findings import Sighting, open_finding
 from governance.drift.scan import request_scan
 from governance.drift.sources.watching import note_sources
+from governance.edits import EditInput
 from governance.models import Change, Edit, Review, Severity
 from governance.personal_tokens import issue_token
+from governance.publishing import publish_change
+from governance.reviews import review_change
 from tests.agents.conftest import Presented, contract, give
 from tests.cast import Cast, creation, gather, propose, publish, revision, submit
 from tests.routing.conftest import publish_rules, rule, rules, to
@@ -140,8 +145,26 @@ def build() -> World:
             "recall": recall.case.pk,
             "recall_entry": recall.case.entries.get().pk,
             **routed,
+            "flow_run": _flowing(cast, given).pk,
         },
     )
+
+
+def _flowing(cast: Cast, given: Presented) -> FlowRun:
+    """A flow of Legal with one step of the agent's, taking posts, and a run of it that the owner started."""
+    now = timezone.now()
+    posts = {"name": "mail", "on": "webhook", "input": []}
+    only = {"name": "review", "task_type": "review", "agent": given.agent.slug, "contract": "review",
+            "on_failure": {"do": "person"}}  # fmt: skip
+    payload = {"name": "Flow", "owner": "owner", "domain": "legal", "input_schema": True, "steps": [only],
+               "triggers": [posts]}  # fmt: skip
+    edit = EditInput(operation="create", key="flow", payload=payload, record="flow")
+    change = create_change(actor=cast.admin, title="Flow", reason="Because", edits=[edit], now=now)
+    digest = submit_change(actor=cast.admin, change_id=change.pk, now=now).digest
+    review_change(actor=cast.reviewer, change_id=change.pk, decision="approve", digest=digest, now=now)
+    publish_change(actor=cast.admin, change_id=change.pk, now=timezone.now())
+    principal = principal_for(cast.owner)
+    return start_flow(actor=principal, name=cast.owner.username, slug="flow", value=None, now=timezone.now())
 
 
 def _routed(cast: Cast, given: Presented) -> dict[str, Any]:
