@@ -13,6 +13,7 @@ from context.access import SYSTEM, Principal
 from context.digests import digest_of
 from context.errors import NotFound
 from context.models import ContextItem, Domain, User
+from context.row_security import reading_as_system
 from governance.audit import ledger
 from governance.drift.drafts import FindingDraft, Place
 from governance.drift.recording import record_findings
@@ -70,7 +71,8 @@ def open_finding(*, seen: Sighting, now: datetime, actor: Principal = SYSTEM) ->
         owner_id=seen.owner.pk if seen.owner is not None else None,
         due_at=seen.due_at,
     )
-    with transaction.atomic():
+    # Whoever reports it may not be who will see it.
+    with transaction.atomic(), reading_as_system():
         record_findings(detector=seen.detector, drafts=[draft], now=now, actor=actor)
         found = Finding.objects.filter(fingerprint=seen.fingerprint).order_by("pk").last()
     if found is None:
