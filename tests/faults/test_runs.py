@@ -74,18 +74,23 @@ def up(open_directory: Path, broker: PrivatePostgres) -> Iterator[Up]:
 
 def seeded(up: Up, receiver: Receiver) -> dict[str, str]:
     """The keys of the agents that take the runs."""
+    made = in_home(up, "-m", "tests.faults.seeding", receiver.url)
+    assert made.returncode == 0, made.stderr[-2_000:]
+    keys: dict[str, str] = json.loads(made.stdout)
+    return keys
+
+
+def in_home(up: Up, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A program of ours, run beside the server on its database."""
     known = json.loads((up.home / "secrets" / "environment.json").read_text())
-    made = subprocess.run(
-        [sys.executable, "-m", "tests.faults.seeding", receiver.url],
+    return subprocess.run(
+        [sys.executable, *arguments],
         cwd=ROOT,
         env={**os.environ, **known, "DJANGO_SETTINGS_MODULE": "config.settings", "PLUMBLINE_DATABASE_ROLE": ""},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert made.returncode == 0, made.stderr[-2_000:]
-    keys: dict[str, str] = json.loads(made.stdout)
-    return keys
 
 
 def test_runs__everything_killed_at_random__each_ends_and_its_effect_happens_once(
@@ -111,6 +116,9 @@ def test_runs__everything_killed_at_random__each_ends_and_its_effect_happens_onc
         stopped.set()
         for thread in (*threads, starting):
             thread.join()
+    if THOROUGH:
+        verified = in_home(up, "-m", "django", "verify_audit")
+        assert verified.returncode == 0, verified.stdout + verified.stderr
     with up.connect() as connection:
         went = read(connection)
     callers = (starter.caller, *(claimer.caller for claimer in claimers))
