@@ -35,9 +35,12 @@ class RatificationProgress:
         return len(self.ratified_by) >= PEOPLE_AFTERWARDS
 
 
-def publish_in_emergency(*, actor: User, change_id: int, reason: str, now: datetime) -> Publication:
+def publish_in_emergency(
+    *, actor: User, change_id: int, reason: str, now: datetime, screening: str = ""
+) -> Publication:
     """Publish a submitted change before its approval. Owners of every domain it touches, or administrators, may.
 
+    Where there are warnings about the text, `screening` names their digest, as with an approval; else ScreeningUnread.
     An attempt that is not permitted is refused and leaves an audit event of its own.
     """
     principal = principal_for(actor)
@@ -52,7 +55,9 @@ def publish_in_emergency(*, actor: User, change_id: int, reason: str, now: datet
     change = get_change(principal=principal, change_id=change_id)
     with denials_recorded(actor=principal, action="governance.emergency", subject=lambda: subject_of(change), now=now):
         _require_emergency_right(change, principal)
-    return publish_without_approval(actor=actor, change_id=change_id, reason=reason.strip(), now=now)
+    return publish_without_approval(
+        actor=actor, change_id=change_id, reason=reason.strip(), screening=screening, now=now
+    )
 
 
 def ratify(*, actor: User, change_id: int, verdict: str, comment: str = "", now: datetime) -> Ratification:

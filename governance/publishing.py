@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -27,7 +28,7 @@ from governance.pen import Pen, ValidityOver
 from governance.permissions import may_publish
 from governance.policies import Demand, demands_of, progress_of
 from governance.reviews import ApprovalVoid
-from governance.screening import ScreeningUnread, require_acknowledged
+from governance.screening import ScreeningUnread, acknowledged, require_acknowledged
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,7 +65,9 @@ def publish_change(*, actor: User, change_id: int, now: datetime, at: datetime |
         return _publish(change, actor, principal, prepared, _database_time(now))
 
 
-def publish_without_approval(*, actor: User, change_id: int, reason: str, now: datetime) -> Publication:
+def publish_without_approval(
+    *, actor: User, change_id: int, reason: str, now: datetime, screening: str = ""
+) -> Publication:
     """Publish a change in review at once. For governance/emergencies.py, which judges who may and why."""
     principal = principal_for(actor)
     prepared = _prepare_passages(get_change(principal=principal, change_id=change_id))
@@ -74,10 +77,12 @@ def publish_without_approval(*, actor: User, change_id: int, reason: str, now: d
             raise Conflict(
                 f"Change {change.pk} is {change.get_state_display().lower()}.", field="state", fix="Submit it first."
             )
+        edits = loaded_edits(change)
+        warnings = acknowledged(change, edits, screening=screening)
         change.emergency_reason = reason
-        stages = [stage for demand in demands_of(loaded_edits(change)) for stage in demand.stages]
+        stages = [stage for demand in demands_of(edits) for stage in demand.stages]
         tell_emergency(change=change, subject=subject_of(change), stages=stages, actor_id=actor.pk, now=now)
-        return _publish(change, actor, principal, prepared, _database_time(now))
+        return _publish(change, actor, principal, prepared, _database_time(now), warnings=warnings)
 
 
 def publish_due_changes(*, now: datetime) -> list[int]:
@@ -160,6 +165,8 @@ def _publish(
     principal: Principal,
     prepared: Mapping[str, Sequence[passages.PassageDraft]],
     now: datetime,
+    *,
+    warnings: Mapping[str, Any] | None = None,
 ) -> Publication:
     # What was approved is written whole, whoever publishes it.
     with reading_as_system():
@@ -215,6 +222,7 @@ def _publish(
                     "items": len(edits),
                     "approved_by": [approval["person"] for approval in approvals],
                     **({"emergency": change.emergency_reason} if change.emergency_reason else {}),
+                    **({"screening": warnings["digest"]} if warnings else {}),
                     **({"on_behalf_of": actor.display_name} if principal.kind == "system" else {}),
                 },
                 after=change.digest,

@@ -89,11 +89,13 @@ def screen_payload(payload: Mapping[str, Any], *, record: str = ITEM, key: str =
 
 
 def acknowledged(change: Change, edits: Sequence[Edit], *, screening: str) -> dict[str, Any]:
-    """What an approval writes down of the warnings it was given in view of. ScreeningUnread where it names others."""
+    """What an approval, or an emergency, writes down of the warnings it was given in view of. ScreeningUnread where it
+    names others.
+    """
     found = screen_edits(edits)
     if found.digest != screening and found.digest:
         raise ScreeningUnread(
-            f"There {_counted(len(found.serious))} about the text of change {change.pk} to read before it is approved.",
+            f"There {_counted(len(found.serious))} about the text of change {change.pk} to read first.",
             field="screening",
             limit=found.digest,
             fix="Read them on the page of the change, and say so by sending their digest.",

@@ -28,6 +28,12 @@ from governance.serializers.changes import ChangeSerializer
 
 class EmergencyInput(Input):
     reason = Text(max_length=LONGEST_REASON, help_text="Why it cannot wait for its approval, in a sentence.")
+    screening = Text(
+        max_length=64,
+        required=False,
+        allow_blank=True,
+        help_text="For a text with warnings: their digest, from /screening/; you say that you read them.",
+    )
 
 
 class RatificationInput(Input):
@@ -80,8 +86,14 @@ class EmergencyView(ChangeView):
     )
     def post(self, request: Request, change_id: int) -> HttpResponse:
         def effect() -> int:
-            reason = take(EmergencyInput, self.body)["reason"]
-            publish_in_emergency(actor=self.actor, change_id=change_id, reason=reason, now=self.now)
+            taken = take(EmergencyInput, self.body)
+            publish_in_emergency(
+                actor=self.actor,
+                change_id=change_id,
+                reason=taken["reason"],
+                screening=taken.get("screening", ""),
+                now=self.now,
+            )
             return change_id
 
         return self.change_once(effect)

@@ -194,7 +194,11 @@ def emergency(request: PageRequest, number: int) -> HttpResponse:
         request,
         number,
         lambda: publish_in_emergency(
-            actor=request.user, change_id=number, reason=request.POST.get("reason", ""), now=timezone.now()
+            actor=request.user,
+            change_id=number,
+            reason=request.POST.get("reason", ""),
+            screening=request.POST.get("screening", ""),
+            now=timezone.now(),
         ),
         "Published in an emergency. Two other people now have to ratify it.",
     )
