@@ -22,7 +22,7 @@ from governance.drift.closing import Reach, resolve_gone
 from governance.drift.detectors import Scope, Subjects, detectors
 from governance.drift.recording import record_findings
 from governance.drift.scan import end_scan, plan_scan
-from governance.drift.sharing import sharing
+from governance.drift.sharing import once, sharing
 from governance.drift.tuning import TunedDetector, tuned_detectors
 from governance.models import Scan, ScanShard, ScanState, ShardState
 
@@ -85,10 +85,10 @@ def _next_shard(scan_id: int, clock: Callable[[], datetime]) -> bool:
 def _begin(shard_id: int, now: datetime) -> bool:
     """Count the attempt, in a transaction of its own, so that a shard which ends its workers is given up one day."""
     mine = ScanShard.objects.filter(pk=shard_id, state=ShardState.PENDING)
-    given_up = mine.filter(attempts__gte=MOST_ATTEMPTS).update(
-        state=ShardState.FAILED, finished_at=now, error=f"Its worker was ended {MOST_ATTEMPTS} times."
-    )
-    return not given_up and bool(mine.update(attempts=F("attempts") + 1))
+    if mine.filter(attempts__lt=MOST_ATTEMPTS).update(attempts=F("attempts") + 1):
+        return True
+    mine.update(state=ShardState.FAILED, finished_at=now, error=f"Its worker was ended {MOST_ATTEMPTS} times.")
+    return False
 
 
 @contextmanager
@@ -122,7 +122,9 @@ def _work_off(shard_id: int, clock: Callable[[], datetime]) -> None:
             )
         now = clock()
         if shard.detector in detectors():
-            _look(shard, tuned_detectors([shard.detector])[shard.detector], now)
+            # As they were tuned when this process took it up: what is tuned meanwhile, the next scan looks at anew.
+            tuned = once("tuned", tuned_detectors)
+            _look(shard, tuned[shard.detector], now)
         shard.state, shard.error, shard.finished_at = ShardState.DONE, "", clock()
         shard.seconds = time.perf_counter() - begun
         shard.save()
