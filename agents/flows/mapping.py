@@ -210,7 +210,7 @@ def _steps(
             principal=principal,
             known=step.contract in known,
             layer=layers.get(step.name, 0),
-            counts=(counts[0].get(step.name, {}), counts[1].get(step.name, {})),
+            counts=(dict(counts[0].get(step.name, {})), dict(counts[1].get(step.name, {}))),
             now=now,
         )
         for step in checked.definition.steps

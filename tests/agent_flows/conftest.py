@@ -102,7 +102,7 @@ class World:
         )
 
     def claim(self, agent: str) -> tuple[Run, str]:
-        claim = claim_run(agent=self.agents[agent].known, now=self.tick(400))
+        claim = claim_run(agent=self.agents[agent].known, lease_seconds=3_600, now=self.tick(400))
         assert claim is not None, f"nothing waits for {agent}"
         return claim.run, claim.token
 
