@@ -27,12 +27,12 @@ from tests.faults.seeding import KINDS
 pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.xdist_group("faults")]
 
 THOROUGH = bool(os.environ.get("PLUMBLINE_THOROUGH"))
-RUNS = 1_000 if THOROUGH else 40
+RUNS = 1_000 if THOROUGH else 36
 MOST_KILLS = RUNS if THOROUGH else 9  # each victim once
 SEED = int(os.environ.get("PLUMBLINE_SEED", "20261120"))
 # Between two runs that are started, and between two kills, in seconds.
-PAUSE = 0.4 if THOROUGH else 0.5
-KILLS = (8.0, 16.0) if THOROUGH else (1.5, 3.0)
+PAUSE = 0.4
+KILLS = (8.0, 16.0) if THOROUGH else (1.0, 2.5)
 CLAIMERS = 3
 RECOVERY_SECONDS = 60.0
 
