@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django import template
@@ -29,6 +30,14 @@ STATES = {
     RunState.CANCELLED: ("mute", "undo", "Cancelled"),
 }
 
+FLOW_STATES = {
+    "waiting": ("mute", "clock", "Waits for earlier steps"),
+    "running": ("info", "right", "Running"),
+    "succeeded": ("ok", "ok", "Succeeded"),
+    "failed": ("bad", "no", "Failed"),
+    "cancelled": ("mute", "undo", "Cancelled"),
+}
+
 
 @register.simple_tag
 def run_state(state: str) -> SafeString:
@@ -47,44 +56,82 @@ def due(at: datetime | None, now: datetime) -> SafeString:
     return chip("warn" if left < SOON else "mute", "clock", f"Due in {span(left)}")
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bar:
+    """Something on a line of time. `state` is that of a step: started, done or failed; `said` adds to its title."""
+
+    label: str
+    begun: datetime
+    ended: datetime | None
+    state: str
+    said: str = ""
+
+
 @register.simple_tag
 def waterfall(steps: Sequence[RunStep], now: datetime) -> SafeString:
-    """The steps on one line of time, in order; the table beside it says the same in words."""
-    if not steps:
+    """The steps of a run on one line of time, in order; the table beside it says the same in words."""
+    return time_line(
+        [
+            Bar(
+                label=step.key,
+                begun=step.started_at,
+                ended=step.ended_at,
+                state=step.state,
+                said=f" {step.get_operation_display()} {step.name},",
+            )
+            for step in steps
+        ],
+        now,
+    )
+
+
+@register.simple_tag
+def time_line(bars: Sequence[Bar], now: datetime) -> SafeString:
+    """Bars on one line of time, in order; the table beside it says the same in words."""
+    if not bars:
         return SafeString("")
-    begins = min(step.started_at for step in steps)
-    ends = max(step.ended_at or now for step in steps)
+    begins = min(each.begun for each in bars)
+    ends = max(each.ended or now for each in bars)
     whole = max((ends - begins).total_seconds(), 0.001)
     scale = (WIDTH - LABELS) / whole
 
-    def bar(place: int, step: RunStep) -> tuple[object, ...]:
-        start = LABELS + (step.started_at - begins).total_seconds() * scale
-        lasted = ((step.ended_at or now) - step.started_at).total_seconds()
+    def drawn(place: int, each: Bar) -> tuple[object, ...]:
+        start = LABELS + (each.begun - begins).total_seconds() * scale
+        took = ((each.ended or now) - each.begun).total_seconds()
+        width = max(took * scale, 3)
         return (
             place * ROW + 18,
-            f"{step.key[:28]}{'…' if len(step.key) > 28 else ''}",
-            step.state,
-            f"{start:.1f}",
+            f"{each.label[:28]}{'…' if len(each.label) > 28 else ''}",
+            each.state,
+            f"{min(start, WIDTH - width):.1f}",
             place * ROW + 6,
-            f"{max(lasted * scale, 3):.1f}",
+            f"{width:.1f}",
             ROW - 12,
-            f"{step.key}: {step.get_operation_display()} {step.name}, {seconds(lasted)}",
+            f"{each.label}:{each.said} {seconds(took)}",
         )
 
-    drawn = format_html_join(
+    rows = format_html_join(
         "",
         '<g><text x="0" y="{}">{}</text><rect class="step step-{}" x="{}" y="{}" width="{}" height="{}" rx="2">'
         "<title>{}</title></rect></g>",
-        (bar(place, step) for place, step in enumerate(steps)),
+        (drawn(place, each) for place, each in enumerate(bars)),
     )
     return format_html(
         '<svg class="waterfall" viewBox="0 0 {} {}" role="img" aria-label="{} steps in {}">{}</svg>',
         WIDTH,
-        len(steps) * ROW + 8,
-        len(steps),
+        len(bars) * ROW + 8,
+        len(bars),
         seconds(whole),
-        drawn,
+        rows,
     )
+
+
+@register.simple_tag
+def flow_run_state(state: str, waits: bool = False) -> SafeString:
+    """Where a started flow, or a step of it, stands: that it waits for a person is the more telling."""
+    if waits:
+        return chip("warn", "people", "Waits for a person")
+    return chip(*FLOW_STATES[state])
 
 
 @register.filter

@@ -26,7 +26,7 @@ from context.models import ContextVersion
 from context.views.pages import PageRequest, page
 from governance.forms.edit_form import said
 
-CASES_ON_A_PAGE, ENTRIES_ON_A_PAGE = 50, 100
+CASES_ON_A_PAGE, ENTRIES_ON_A_PAGE = 50, 50
 ERRORS_SHOWN = 3
 
 
