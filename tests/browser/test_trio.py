@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
-from context.models import User
-from governance.edits import EditInput
 from tests.browser.conftest import Visitor
 from tests.cast import PASSWORD
-from tests.trio.conftest import FLOW, Desk, agree, load_legal, person, wire
+
+from context.models import User
+from tests.trio.conftest import Desk, load_legal, person, wire
 from tests.trio.stub import Fault, serving
 
 pytestmark = pytest.mark.browser
@@ -44,7 +43,6 @@ def test_trio__in_the_browser__is_followed_tried_and_decided(
 ) -> None:
     settings.AGENT_ALLOWED_HOSTS, settings.AGENT_PRIVATE_ADDRESSES = ["127.0.0.1"], True
     load_legal(tmp_path / "credentials.json")
-    agree(EditInput(operation="create", record="flow", key="review", payload=FLOW))
     with serving() as stub:
         wire(stub.url)
         desk = Desk(stub=stub, credentials=json.loads((tmp_path / "credentials.json").read_text()))

@@ -238,7 +238,7 @@ def _findings(marked: Mapping[str, Any], points: Mapping[str, str], source: str)
                 yield {"finding": finding, "points": int(more), "source": source}
 
 
-def _mark(stated: float, ours: tuple[float, str] | None, fallback: tuple[float, str] | None) -> str:
+def _mark(stated: int, ours: tuple[int, str] | None, fallback: tuple[int, str] | None) -> str:
     """Of money more is better for us, of time less."""
     if ours is None:
         return "outside"
@@ -256,13 +256,13 @@ def _tables(text: str) -> Iterator[list[str]]:
             yield [cell.strip() for cell in line.strip("|").split("|")]
 
 
-def _quantity(text: str) -> tuple[float, str] | None:
+def _quantity(text: str) -> tuple[int, str] | None:
     found = _QUANTITY.search(text)
     if found is None:
         return None
     if found["gbp"]:
-        return float(found["money"].replace(",", "")), "GBP"
-    return float(found["number"]), found["unit"]
+        return int(found["money"].replace(",", "")), "GBP"
+    return int(found["number"]), found["unit"]
 
 
 def _shared(subject: str, sentence: str) -> float:
