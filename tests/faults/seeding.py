@@ -9,16 +9,16 @@ import django
 
 django.setup()
 
-from decimal import Decimal  # noqa: E402
+from decimal import Decimal
 
-from django.utils import timezone  # noqa: E402
+from django.utils import timezone
 
-from agents.endpoints import ModelTerms, promote, register_version  # noqa: E402
-from agents.models import PushTarget  # noqa: E402
-from context.models import User  # noqa: E402
-from tests.agents.conftest import contract, give  # noqa: E402
-from tests.cast import Cast, creation, gather, publish  # noqa: E402
-from tests.routing.conftest import publish_rules, rule, to  # noqa: E402
+from agents.endpoints import ModelTerms, promote, register_version
+from agents.models import PushTarget
+from context.models import User
+from tests.agents.conftest import contract, give
+from tests.cast import Cast, creation, gather, publish
+from tests.routing.conftest import publish_rules, rule, to
 
 KINDS = ("pull", "hook", "model")
 SCOPES = ("runs:write", "bundles:read")

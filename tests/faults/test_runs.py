@@ -124,7 +124,7 @@ def test_runs__everything_killed_at_random__each_ends_and_its_effect_happens_onc
     callers = (starter.caller, *(claimer.caller for claimer in claimers))
     answered = sorted(at for caller in callers for at in caller.answered_at)
     with capsys.disabled():
-        print(f"\n{told(went, killer.kills, answered)}")  # noqa: T201
+        print(f"\n{told(went, killer.kills, answered)}")  # noqa: T201 - figures for whoever runs it with -s
         print(  # noqa: T201
             f"effects: {len(receiver.asked)} done once, asked for {sum(receiver.asked.values())} times; "
             f"{receiver.completions} completions; {sum(each.deaths for each in claimers)} claiming agents died"
