@@ -80,6 +80,7 @@ def _shown(measure: Measure, found: Report) -> dict[str, Any]:
     return {
         "measure": measure,
         "words": measure.words(found.total),
+        "charted": len({value for _, value in told}) > 1,
         "days": [day for day, _ in told],
         "values": [value for _, value in told],
         "unit": {"share": " %", "seconds": " s", "hours": " hours"}.get(measure.unit, ""),

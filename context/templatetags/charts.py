@@ -79,6 +79,12 @@ def line(days: Sequence[date], values: Sequence[float], label: str, unit: str = 
     )
 
 
+@register.filter
+def whole(count: int) -> str:
+    """A count as it stands in a sentence: 12,500."""
+    return f"{count:,}"
+
+
 def _said(count: int, days: Sequence[date], place: int) -> str:
     return f"{days[place]:%d %B %Y}: {count:,}" if place < len(days) else str(count)
 
