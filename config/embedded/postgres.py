@@ -238,7 +238,7 @@ def is_free(port: int) -> bool:
 
 def _buffers() -> int:
     """Megabytes. They are taken from the machine as they are filled, not at the start."""
-    present = psutil.virtual_memory().total // 1_048_576
+    present: int = psutil.virtual_memory().total // 1_048_576
     return min(MOST_MEGABYTES, max(FEWEST_MEGABYTES, present // OF_THE_MEMORY))
 
 
