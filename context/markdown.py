@@ -24,7 +24,7 @@ DEEPEST_NESTING = 20
 MOST_HTML_TAGS = 5_000  # beyond, raw HTML is shown as text: deep nests of it take the sanitiser seconds
 
 _TAGS = set(
-    "a abbr b blockquote br caption code col colgroup dd del details dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i input"  # noqa: SIM905
+    "a abbr b blockquote br caption code col colgroup dd del details dfn div dl dt em h1 h2 h3 h4 h5 h6 hr i input"
     " ins kbd li mark ol p pre q s samp section small span strong sub summary sup table tbody td tfoot th thead tr"
     " u ul var".split()
 )

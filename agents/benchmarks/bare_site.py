@@ -22,7 +22,7 @@ if not settings.configured:
         ALLOWED_HOSTS=["127.0.0.1"],
         MIDDLEWARE=[],
         ROOT_URLCONF=__name__,
-        SECRET_KEY="only-for-a-site-without-secrets",  # noqa: S106
+        SECRET_KEY="only-for-a-site-without-secrets",  # noqa: S106 - it guards nothing
     )
 
 application = get_wsgi_application()

@@ -29,9 +29,9 @@ DOMAINS = ("legal", "sales", "finance", "people", "marketing")
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 NEAR_EVERY, OVERDUE_EVERY, BROKEN_EVERY, RELATED_EVERY = 100, 50, 500, 5
 NOISE = 0.02
-_SUBJECTS = "invoice claim notice premium refund deposit licence contract report review order lease audit".split()  # noqa: SIM905
-_WHO = "members brokers carriers auditors clerks tenants buyers suppliers handlers agents".split()  # noqa: SIM905
-_VERBS = "pay answer file check sign return settle confirm renew record".split()  # noqa: SIM905
+_SUBJECTS = "invoice claim notice premium refund deposit licence contract report review order lease audit".split()
+_WHO = "members brokers carriers auditors clerks tenants buyers suppliers handlers agents".split()
+_VERBS = "pay answer file check sign return settle confirm renew record".split()
 _GUARDED = ("context_contextitem", "context_contextversion", "context_passage", "context_relation")
 
 

@@ -20,11 +20,12 @@ def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[F
         .order_by("pk")
     )
     stated = [
-        (contract, each)
+        (contract, version, each)
         for contract in contracts
-        for each in contract.current_version.requirements  # type: ignore[union-attr]
+        if (version := contract.current_version) is not None
+        for each in version.requirements
     ]
-    keys = {each["key"] for _, each in stated if "key" in each}
+    keys = {each["key"] for _, _, each in stated if "key" in each}
     items = {
         key: (retired_at, successor)
         for key, retired_at, successor in ContextItem.objects.filter(key__in=keys).values_list(
@@ -35,7 +36,7 @@ def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[F
         "kind": set(Kind.objects.values_list("slug", flat=True)),
         "domain": set(Domain.objects.values_list("slug", flat=True)),
     }
-    for contract, each in stated:
+    for contract, version, each in stated:
         for part in ("key", "kind", "domain"):
             name = each.get(part)
             if name is None or (part != "key" and name in known[part]):
@@ -52,12 +53,12 @@ def detect(subjects: Subjects, *, now: datetime, context: Looking) -> Iterable[F
                 summary=f"The contract “{contract.name}” asks for {name}, which {short}.",
                 evidence=evidence(
                     sentence=f"{name} {gone}.{instead} It is {'required' if required else 'optional'}.",
-                    figures={"Contract version": contract.current_version.number},  # type: ignore[union-attr]
+                    figures={"Contract version": version.number},
                     contract=contract.slug,
                     target=name,
                     successor=successor,
                 ),
-                basis={"version": contract.current_version.digest, "name": name},  # type: ignore[union-attr]
+                basis={"version": version.digest, "name": name},
                 domain_id=contract.domain_id,
                 owner_id=contract.owner_id,
                 place=Place(

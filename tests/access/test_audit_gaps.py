@@ -159,6 +159,6 @@ def test_denied__on_a_page_and_by_the_api__survives_the_answer(committed_db: Non
 def test_client__forwarded_header__counts_only_behind_our_own_proxy(
     settings: object, behind_proxy: bool, forwarded: str, expected: str
 ) -> None:
-    settings.SERVED_OVER_HTTPS = behind_proxy  # type: ignore[attr-defined]
+    settings.SERVED_OVER_HTTPS = behind_proxy
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
     assert client_address_of(RequestFactory().get("/", headers=headers)) == expected

@@ -112,7 +112,7 @@ The manager answers within five days, and gives a reason.
 def test_classify__two_texts__passages_are_paired_and_counted() -> None:
     changes = classify(OLD, NEW)
     said = {
-        (change.move, change.label, change.material): (change.old or change.new).text[:14]  # type: ignore[union-attr]
+        (change.move, change.label, change.material): (change.old or change.new).text[:14]
         for change in changes_of(changes)
     }
     assert said == {

@@ -32,7 +32,7 @@ def chain(cast: Cast, *keys: str, **payload: object) -> None:
 
 def ask(principal: Principal, **more: object) -> Availability:
     given = {"key": "legal/a", "follow": ("depends_on",), "depth": 5, "name": "a", **more}
-    return resolve(principal=principal, requirements=[Requirement(**given)])  # type: ignore[arg-type]
+    return resolve(principal=principal, requirements=[Requirement(**given)])
 
 
 def keys(available: Availability) -> list[str]:

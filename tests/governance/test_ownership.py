@@ -48,13 +48,13 @@ def effective(key: str) -> int | None:
     """By the queryset, by the function and by what agents are told, which must agree."""
     answering = read_answering()
     item = with_effective_owner(ContextItem.objects.select_related("owner"), answering).get(key=key)
-    assert effective_owner_id(item, answering) == item.effective_owner_id  # type: ignore[attr-defined]
+    assert effective_owner_id(item, answering) == item.effective_owner_id
     named = {item_id: name for item_id, _, name in rows(_ANSWERING, {"ids": [item.pk]})}
     answering_now = User.objects.filter(pk=effective_owner_id(item, answering)).first()
     assert named.get(item.pk) == (answering_now.display_name if answering_now else None)
     for person in User.objects.all():
         answers = ContextItem.objects.filter(answering.answered_by(person.pk), key=key).exists()
-        assert answers == (person.pk == item.effective_owner_id)  # type: ignore[attr-defined]
+        assert answers == (person.pk == item.effective_owner_id)
         escalates = ContextItem.objects.filter(answering.escalated_to(person.pk), key=key).exists()
         above = answering.above(item.domain_id, effective_owner_id(item, answering))
         assert escalates == (person.pk == above)

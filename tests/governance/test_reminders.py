@@ -88,7 +88,7 @@ def test_verification__many_texts__are_one_notice_and_escalate_after_the_grace(c
     assert remind(now=start + timedelta(days=23)) == 5
     assert remind(now=start + timedelta(days=30)) == 5
     assert told("verification_due") == ["outsider", "outsider"]
-    assert "(5): “Text 0”, “Text 1”, “Text 2” and 2 more" in Notification.objects.first().text  # type: ignore[union-attr]
+    assert "(5): “Text 0”, “Text 1”, “Text 2” and 2 more" in Notification.objects.first().text
     assert remind(now=start + timedelta(days=43)) == 0
     assert remind(now=start + timedelta(days=44)) == 5
     assert told("verification_escalated") == ["owner"]
@@ -145,7 +145,7 @@ def test_remind__crash_between_two_people__tells_the_second_later_and_the_first_
             raise RuntimeError("the worker died")
         return []
 
-    later = start + timedelta(days=ContextItem.objects.first().review_interval_days)  # type: ignore[union-attr]
+    later = start + timedelta(days=ContextItem.objects.first().review_interval_days)
     with monkeypatch.context() as patched:
         patched.setattr("governance.reminders.notify", fail_at_the_second)
         with pytest.raises(RuntimeError):
@@ -195,5 +195,5 @@ def test_tasks__are_in_the_schedule_and_run(cast: Cast, settings: object) -> Non
     assert remind_of_deadlines() == 2
     assert deliver_notifications() > 0
     assert look_for_departed_owners() == 0
-    scheduled = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}  # type: ignore[attr-defined]
+    scheduled = {entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()}
     assert {task.name for task in (remind_of_deadlines, deliver_notifications, look_for_departed_owners)} <= scheduled

@@ -87,7 +87,7 @@ class Governance(RuleBasedStateMachine):
         """Do it; whether it was done. `allowed` is what the model expects, None where it does not say."""
         refusal = None
         try:
-            act()  # type: ignore[operator]
+            act()
         except DomainError as error:
             refusal = error
         if refusal is not None:

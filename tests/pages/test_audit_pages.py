@@ -28,7 +28,7 @@ def signed_in(person: User) -> Client:
 
 
 def told(response: object) -> str:
-    return b"".join(response.streaming_content).decode()  # type: ignore[attr-defined]
+    return b"".join(response.streaming_content).decode()
 
 
 def test_verify__many_events__tells_how_far_it_is_and_ends_with_the_verdict(cast: Cast) -> None:
@@ -84,7 +84,7 @@ def test_receipt__checked_by_the_downloaded_script_alone(
     assert address in page
     document = client.get(address).json()
     key = document["public_key"]
-    change(document)  # type: ignore[operator]
+    change(document)
     (tmp_path / "receipt.json").write_text(json.dumps(document, indent=1))
     (tmp_path / "verify_receipt.py").write_bytes(
         client.get(reverse("governance:verifier", args=["verify_receipt"])).content

@@ -13,12 +13,12 @@ from django.utils import timezone
 from agents.routing.decisions import record_decision
 from context.access import principal_for
 from governance.models import Change, Edit
-from tests.routing.conftest import World, publish_rules, rule, rules, to, world  # noqa: F401  a fixture
+from tests.routing.conftest import World, publish_rules, rule, rules, to
 
 ALL = rule("all", then=to("first", "second"))
 
 
-def client(world: World, who: str = "owner") -> Client:  # noqa: F811
+def client(world: World, who: str = "owner") -> Client:
     found = Client()
     found.force_login(getattr(world.cast, who))
     return found
@@ -43,20 +43,20 @@ def rules_on(page: Any) -> list[dict[str, Any]]:
     return list(page.context["form"].payload["rules"])
 
 
-def test_route__tried__says_where_it_goes_and_records_nothing(world: World) -> None:  # noqa: F811
+def test_route__tried__says_where_it_goes_and_records_nothing(world: World) -> None:
     publish_rules(world.cast, rules(ALL))
     page = client(world).get("/routes/routes/?try=1&task_type=review&task-value=12").content.decode()
     assert "The task goes to first." in page
     assert "has all the context that the task needs" in page
 
 
-def test_routes__nothing_there__says_what_a_rule_set_is(world: World) -> None:  # noqa: F811
+def test_routes__nothing_there__says_what_a_rule_set_is(world: World) -> None:
     page = client(world).get("/routes/").content.decode()
     assert "No routes yet" in page
     assert "/routes/new/" in page
 
 
-def test_decision__page_of_one__shows_rules_tried_and_that_it_replays(world: World) -> None:  # noqa: F811
+def test_decision__page_of_one__shows_rules_tried_and_that_it_replays(world: World) -> None:
     publish_rules(world.cast, rules(rule("large", ("field.value", ">", 10), then={"do": "refuse"}), ALL))
     answer = world.ask(task={"value": 2})
     made = record_decision(principal=principal_for(world.cast.owner), answer=answer, now=timezone.now())
@@ -66,7 +66,7 @@ def test_decision__page_of_one__shows_rules_tried_and_that_it_replays(world: Wor
     assert client(world, "outsider").get(f"/routes/decisions/{made.pk}/").status_code == 404
 
 
-def test_editor__steps_of_the_table__are_done_and_nothing_is_saved(world: World) -> None:  # noqa: F811
+def test_editor__steps_of_the_table__are_done_and_nothing_is_saved(world: World) -> None:
     publish_rules(world.cast, rules(ALL, rule("last", then={"do": "refuse"})))
     base, before = rules(ALL, rule("last", then={"do": "refuse"})), Change.objects.count()
     at = "/routes/routes/edit/"
@@ -78,7 +78,7 @@ def test_editor__steps_of_the_table__are_done_and_nothing_is_saved(world: World)
     assert Change.objects.count() == before
 
 
-def test_editor__rule_typed_into_its_fields__is_drafted_as_a_change(world: World) -> None:  # noqa: F811
+def test_editor__rule_typed_into_its_fields__is_drafted_as_a_change(world: World) -> None:
     publish_rules(world.cast, rules(ALL))
     typed = {
         "opened": "0", "rule-name": "large", "when-fact": ["field.value", "context.stale", ""],
@@ -115,7 +115,7 @@ def test_editor__rule_typed_into_its_fields__is_drafted_as_a_change(world: World
     assert rules_on(again) == edit.payload["rules"]
 
 
-def test_editor__fault_in_a_rule__is_shown_at_its_place_and_not_saved(world: World) -> None:  # noqa: F811
+def test_editor__fault_in_a_rule__is_shown_at_its_place_and_not_saved(world: World) -> None:
     publish_rules(world.cast, rules(ALL))
     faulty = rules(rule("bad", ("field.value", ">", "much"), then=to("first")))
     before = Change.objects.count()
@@ -125,7 +125,7 @@ def test_editor__fault_in_a_rule__is_shown_at_its_place_and_not_saved(world: Wor
     assert Change.objects.count() == before
 
 
-def test_editor__check__proves_the_rules_and_replays_what_was_decided(world: World) -> None:  # noqa: F811
+def test_editor__check__proves_the_rules_and_replays_what_was_decided(world: World) -> None:
     publish_rules(world.cast, rules(ALL))
     record_decision(principal=principal_for(world.cast.owner), answer=world.ask(), now=timezone.now())
     draft = rules(rule("none", then={"do": "refuse"}), ALL)
@@ -134,7 +134,7 @@ def test_editor__check__proves_the_rules_and_replays_what_was_decided(world: Wor
     assert "1 of the last 1 decision" in page
 
 
-def test_editor__new_rule_set__is_drafted_under_its_own_name(world: World) -> None:  # noqa: F811
+def test_editor__new_rule_set__is_drafted_under_its_own_name(world: World) -> None:
     payload = rules(ALL)
     answer = client(world).post("/routes/new/", {**form(payload, do="save"), "slug": "fresh", "base_version": ""})
     assert answer.status_code == 302, answer.content.decode()[:3_000]
@@ -146,7 +146,7 @@ def test_editor__new_rule_set__is_drafted_under_its_own_name(world: World) -> No
 
 
 @pytest.mark.parametrize("hidden", ["{", "[]", '{"a": ' * 500, "null"])
-def test_editor__hostile_hidden_rule__is_said_and_does_no_harm(world: World, hidden: str) -> None:  # noqa: F811
+def test_editor__hostile_hidden_rule__is_said_and_does_no_harm(world: World, hidden: str) -> None:
     publish_rules(world.cast, rules(ALL))
     page = client(world).post("/routes/routes/edit/", {**form(rules(ALL), do="save"), "rule": [hidden]})
     assert page.status_code == 422

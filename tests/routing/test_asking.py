@@ -55,7 +55,7 @@ def test_ask__context_incomplete__refused_with_the_gaps_whatever_the_rule_says(w
         ({"do": "narrower", "targets": [{"agent": "first", "contract": "narrow"}]}, "agent", "narrower"),
     ],
 )
-def test_ask__context_incomplete__the_rule_says_what_then(world: World, incomplete: dict, kind: str, code: str) -> None:  # type: ignore[type-arg]
+def test_ask__context_incomplete__the_rule_says_what_then(world: World, incomplete: dict, kind: str, code: str) -> None:
     narrow(world)
     publish_rules(world.cast, rules(rule("all", then=to("first", incomplete=incomplete))))
     end(world, "legal/cap")
@@ -155,7 +155,7 @@ def test_ask__free_text__its_type_is_told_by_declared_rules(world: World) -> Non
 
 
 def test_ask__classifier_configured__its_output_is_one_more_recorded_fact(world: World, settings: object) -> None:
-    settings.ROUTING_CLASSIFIERS = {"stub": "tests.routing.test_asking.stub_classifier"}  # type: ignore[attr-defined]
+    settings.ROUTING_CLASSIFIERS = {"stub": "tests.routing.test_asking.stub_classifier"}
     publish_rules(world.cast, rules(ALL, classifier="stub"))
     values = world.ask(task_type=None, text="Good day").facts.values
     assert (values["task.type"], values["task.typed_by"]) == ("review", "classifier")
@@ -196,7 +196,7 @@ def test_publish__draft_of_rules__nothing_routes_by_it_until_published(world: Wo
         rule("a", then={"do": "human", "to": "group:nobody"}),
     ],
 )
-def test_propose__unknown_facts_types_or_names__refused_with_the_place(world: World, faulty: dict) -> None:  # type: ignore[type-arg]
+def test_propose__unknown_facts_types_or_names__refused_with_the_place(world: World, faulty: dict) -> None:
     with pytest.raises(RuleSetInvalid) as refusal:
         propose_rules(world.cast, rules(faulty))
     assert str(refusal.value.field).startswith("rules.0.")

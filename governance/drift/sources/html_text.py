@@ -10,13 +10,13 @@ import re
 from html.parser import HTMLParser
 
 _SILENT = frozenset(
-    "script style template noscript svg nav footer aside form select button iframe object title".split()  # noqa: SIM905
+    "script style template noscript svg nav footer aside form select button iframe object title".split()
 )
 _BLOCKS = frozenset(
-    "p div section article main header ul ol li table tr blockquote pre h1 h2 h3 h4 h5 h6 hr dl dt dd figure"  # noqa: SIM905
+    "p div section article main header ul ol li table tr blockquote pre h1 h2 h3 h4 h5 h6 hr dl dt dd figure"
     " br".split()
 )
-_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())  # noqa: SIM905
+_VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 _HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
 _EMPHASIS = {"strong": "**", "b": "**", "em": "*", "i": "*", "code": "`"}
 _SPACE = re.compile(r"[ \t\r\n\f]+")

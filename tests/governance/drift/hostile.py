@@ -47,7 +47,7 @@ def serving() -> Iterator[Server]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: Server  # type: ignore[assignment]
+    server: Server
     protocol_version = "HTTP/1.1"
 
     def log_message(self, *args: Any) -> None:

@@ -258,7 +258,7 @@ def test_tuning__hold_back__keeps_a_grave_finding_from_verified_contracts_until_
 
 
 def test_shard__detector_fails__others_go_on_and_the_scan_ends_incomplete(cast: Cast, settings: object) -> None:
-    settings.DRIFT_DETECTORS = {  # type: ignore[attr-defined]
+    settings.DRIFT_DETECTORS = {
         "broken": "tests.governance.drift.test_scan.BROKEN",
         "wrong": "tests.governance.drift.conftest.DETECTOR",
     }
@@ -281,4 +281,4 @@ def _divide(subjects: object, *, now: object, context: object) -> list[object]:
     return [1 // 0]
 
 
-BROKEN = Detector(name="broken", question="?", scope=Scope.ITEMS, detect=_divide)  # type: ignore[arg-type]
+BROKEN = Detector(name="broken", question="?", scope=Scope.ITEMS, detect=_divide)

@@ -137,10 +137,10 @@ def test_page_and_csv__show_missing_and_texts__safe_for_spreadsheets(cast: Cast)
     outsider = client_of(cast.outsider)
     assert "settlements" not in outsider.get("/readiness/").content.decode().lower()
     answer = outsider.get("/readiness/table.csv")
-    rows = list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode())))  # type: ignore[attr-defined]
+    rows = list(csv.reader(io.StringIO(b"".join(answer.streaming_content).decode())))
     assert rows[0][0] == "function"
     assert [row[1] for row in rows[1:]] == ["'=cmd|' /C calc'!A0"]
-    mine = list(csv.reader(io.StringIO(b"".join(owner.get("/readiness/table.csv").streaming_content).decode())))  # type: ignore[attr-defined]
+    mine = list(csv.reader(io.StringIO(b"".join(owner.get("/readiness/table.csv").streaming_content).decode())))
     assert sum(row[-1] == "Missing" for row in mine) == 4
     assert owner.get("/readiness/?domain=nothing").status_code == 404
 
