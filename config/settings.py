@@ -483,6 +483,7 @@ DRIFT_DETECTORS: dict[str, str] = {
     "unanswered": "agents.drift.unanswered.DETECTOR",
     "unread": "governance.drift.unread.DETECTOR",
     "superseded-bundles": "agents.drift.superseded.DETECTOR",
+    "outputs": "agents.drift.outputs.DETECTOR",
     "keys": "agents.drift.keys.DETECTOR",
     "programs": "agents.drift.programs.DETECTOR",
     "contradiction": "governance.drift.contradictions.DETECTOR",
@@ -490,7 +491,10 @@ DRIFT_DETECTORS: dict[str, str] = {
     "duplicate": "governance.drift.duplicates.DETECTOR",
 }
 # Texts of upper floors that use the organisation's terms: each a function that gives them.
-TERM_SOURCES: dict[str, str] = {"contracts": "agents.drift.wording.contract_texts"}
+TERM_SOURCES: dict[str, str] = {
+    "contracts": "agents.drift.wording.contract_texts",
+    "outputs": "agents.drift.wording.output_texts",
+}
 INBOX_SOURCES: dict[str, str] = {
     "runs": "agents.runs.inbox.entries_for",
     "recalls": "agents.recall.inbox.entries_for",
