@@ -1,4 +1,4 @@
-"""The words of contracts and of agents' outputs, to be checked against the organisation's terms; must not check them."""
+"""The words of contracts and of agents' outputs, to be checked against the terms; must not check them itself."""
 
 from __future__ import annotations
 
