@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import unquote
 
 import structlog
 from celery.schedules import schedule
@@ -455,7 +456,7 @@ AGENT_PRIVATE_ADDRESSES = env.flag("AGENT_PRIVATE_ADDRESSES", default=False)
 # Traces of runs, over OTLP/HTTP: the collector's base address, headers to send (a key), and the highest sensitivity of
 # a run whose inputs and outputs leave with its spans: none unless it is named.
 OTLP_ENDPOINT = env.url("OTLP_ENDPOINT")
-OTLP_HEADERS = env.pairs("OTLP_HEADERS")
+OTLP_HEADERS = {name: unquote(value) for name, value in env.pairs("OTLP_HEADERS").items()}
 OTLP_CONTENT = env.choice("OTLP_CONTENT", ("", "public", "internal", "confidential", "restricted"))
 
 # Where the upper floors reach the lower ones: one explicit dict of dotted paths each, never imports or signals.
