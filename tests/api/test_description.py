@@ -33,8 +33,9 @@ from tests.cast import Cast, creation, propose, publish, revision, submit
 CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance)
 
 
-# Asking again gives the same (a bundle, a decision), or is refused by the version or lease it names.
-ANSWERS_ALIKE = re.compile(r"/(bundles|bundle|memory|claim|decide|replay)/")
+# Asking again gives the same (a bundle, a decision), or is refused by the version or lease it names. What tells a
+# secret (a claim, a push target) is not kept to be told again.
+ANSWERS_ALIKE = re.compile(r"/(bundles|bundle|memory|claim|decide|replay|push-target)/")
 
 
 def operations() -> list[tuple[str, str]]:
