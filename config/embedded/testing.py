@@ -18,7 +18,16 @@ from config.embedded.home import open_home
 from config.embedded.postgres import PrivatePostgres
 
 # Test databases are thrown away, so they need not survive a power cut; `up` refuses these settings.
-FAST = ("fsync=off", "full_page_writes=off", "synchronous_commit=off", "max_wal_size=2GB")
+FAST = (
+    "fsync=off",
+    "full_page_writes=off",
+    "synchronous_commit=off",
+    "wal_level=minimal",
+    "max_wal_senders=0",
+    "max_wal_size=4GB",
+    "checkpoint_timeout=1h",
+    "autovacuum=off",  # databases of minutes; its workers would only take the cores from the tests
+)
 
 
 def run(argv: Sequence[str]) -> int:
