@@ -87,6 +87,8 @@ FLOW, FLOW_RUN = "^flows/(?P<slug>[a-z0-9-]{1,60})/", "^flow-runs/(?P<flow_run_i
 RECALL, RECALLED = "^recalls/(?P<case_id>[0-9]{1,18})/", "item=legal/public-text&version=1"
 MATCH = {"If-Match": "{etag}"}
 NEW = {"title": "A title", "reason": "A reason"}
+ONLY_AUTHOR = callers(404, author=200)
+MORE = {"op": "create", "kind": "policy", "domain": "legal", "title": "More"}
 EDIT = {"op": "revise", "key": "{key}", "body": "Another text."}
 
 ROWS: list[Row] = [
@@ -296,6 +298,20 @@ ROWS: list[Row] = [
     api("POST", AC + "publish/", callers(403, reviewer=409, owner=409, administrator=409),
         callers(403, administrator=409), {}, path="changes/{change}/publish/", of="change"),
     api("POST", AC + "revert/", callers(409), None, {"reason": "R"}, path="changes/{change}/revert/", of="change"),
+    # A draft is of those alone who edit it; no write of it goes through without saying which copy it was made on.
+    page(C, "changes/{draft}/", people(404, author=200)),
+    api("GET", AC, ONLY_AUTHOR, path="changes/{draft}/"),
+    api("GET", AC + "diff/", ONLY_AUTHOR, path="changes/{draft}/diff/"),
+    api("GET", AC + "impact/", ONLY_AUTHOR, path="changes/{draft}/impact/"),
+    api("GET", AC + "edits/", ONLY_AUTHOR, path="changes/{draft}/edits/"),
+    api("GET", AC + "edits/<slug:domain>/<slug:slug>/", ONLY_AUTHOR, path="changes/{draft}/edits/legal/draft/"),
+    api("PATCH", AC, callers(404, author=428), None, {"title": "Mine"}, path="changes/{draft}/"),
+    api("POST", AC + "edits/", callers(404, author=428), None, MORE, path="changes/{draft}/edits/"),
+    api("PUT", AC + "edits/<slug:domain>/<slug:slug>/", callers(404, author=428), None, MORE,
+        path="changes/{draft}/edits/legal/draft/"),
+    api("DELETE", AC + "edits/<slug:domain>/<slug:slug>/", callers(404, author=428),
+        path="changes/{draft}/edits/legal/draft/"),
+    api("POST", AC + "submit/", ONLY_AUTHOR, None, {}, path="changes/{draft}/submit/"),
     api("POST", "drift/scans/", callers(403, owner=202, administrator=202), None, {"domain": "legal"}),
     api("GET", "drift/scans/<int:scan_id>/", callers(404, owner=200, **AUDITORS), path="drift/scans/{scan}/"),
     api("GET", AC + "comments/", callers(200), path="changes/{change}/comments/", of="change"),
@@ -370,6 +386,7 @@ ROWS: list[Row] = [
     post("mcp", "mcp", nine(401, 401, 200), None, {"jsonrpc": "2.0", "id": 1, "method": "tools/list"}),
     api("POST", "^bundles/$", nine(401, 401, 200), None, {"contract": "review"}, path="bundles/"),
     api("GET", "^bundles/(?P<digest>[0-9a-f]{64})/$", nine(401, 401, 200), path="bundles/{bundle}/"),
+    api("GET", "^bundles/(?P<digest>[0-9a-f]{64})/$", nine(401, 401, 404), path=f"bundles/{'0' * 64}/"),
     api("GET", "^receipts/(?P<receipt_id>[0-9]{1,18})/$", callers(404, 200, owner=200, **AUDITORS),
         path="receipts/{receipt}/"),
     api("GET", "^skew/$", callers(200), path="skew/"),
