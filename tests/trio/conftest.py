@@ -16,7 +16,6 @@ import pytest
 from django.core.management import call_command
 from django.db import transaction
 from django.utils import timezone
-from tests.sample.conftest import loaded  # noqa: F401
 
 from agents.endpoints import ModelTerms, promote, register_version
 from agents.flows.starting import start_flow
@@ -32,6 +31,7 @@ from governance.edits import EditInput
 from governance.publishing import publish_change
 from governance.reviews import review_change
 from governance.sample.reading import Sample, read_sample
+from tests.sample.conftest import loaded  # noqa: F401
 from tests.trio.stub import Stub, serving
 
 DOCUMENT = (
