@@ -178,23 +178,23 @@ def _nowhere(moves: Sequence[Move], sources: Mapping[str, Sequence[Schema]]) -> 
 def _told(definition: Definition, edges: Sequence[Edge]) -> Iterator[Problem]:
     places = {step.name: f"steps.{number}.input" for number, step in enumerate(definition.steps)}
     labels = {step.name: f"“{step.label}”" for step in definition.steps}
+    labels |= {f"trigger:{each.name}": f"the trigger “{each.name}”" for each in definition.triggers}
+    places |= {f"trigger:{each.name}": f"triggers.{number}.input" for number, each in enumerate(definition.triggers)}
     for edge in edges:
         if edge.verdict == "fits":
             continue
         surely = [each for each in edge.doubts if each.verdict == edge.verdict]
         said = "; ".join(f"{each.place or 'the whole'}: {each.why}" for each in surely[:3])
         more = f" (and {len(surely) - 3} more)" if len(surely) > 3 else ""
-        source = {"input": "the flow's input"}.get(edge.source, labels.get(edge.source, edge.source.replace(":", " ")))
+        source = {"input": "the flow's input"}.get(edge.source, labels.get(edge.source, edge.source))
         target = {"input": "the flow's input", "output": "the output"}.get(edge.target, labels.get(edge.target, ""))
-        place = places.get(edge.target, "output" if edge.target == "output" else "triggers")
+        place = places.get(edge.source if edge.target == "input" else edge.target, edge.target)
         if edge.verdict == "does_not_fit":
             message = f"What {source} gives does not fit {target}: {said}{more}."
             fix = "Change the mapping, or publish a contract whose schema takes it."
             yield Problem(level="error", code="does-not-fit", place=place, message=message, fix=fix)
         else:
-            message = (
-                f"That what {source} gives fits {target} is not provable: {said}{more}. It is checked at each run."
-            )
+            message = f"Whether what {source} gives fits {target} is not provable: {said}{more}. Each run checks it."
             fix = "Say types and limits in both schemas, if it is to be proved."
             yield Problem(level="warning", code="not-provable", place=place, message=message, fix=fix)
 

@@ -5,7 +5,7 @@ A published change only notes its event, in the transaction that publishes it; t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -90,7 +90,9 @@ def note_publication(*, change: Change, edits: Sequence[Edit], now: datetime) ->
         for trigger in definition_of(flow.current_version.payload).triggers:
             if trigger.on != "publication":
                 continue
-            matching = [edit for edit in items if matches(trigger, edit)]
+            named = Domain.objects.filter(slug=trigger.match.get("domain", ""))
+            reach = domain_ids_at_or_below(named) if "domain" in trigger.match else None
+            matching = [edit for edit in items if matches(trigger, edit, reach)]
             if matching and known is None:
                 known = _known_to(principal_for(flow.owner), items)
             told = [edit for edit in matching if edit.key in (known or ())]
@@ -99,17 +101,15 @@ def note_publication(*, change: Change, edits: Sequence[Edit], now: datetime) ->
     return entries
 
 
-def matches(trigger: Trigger, edit: Edit) -> bool:
-    """Whether an edit of an item is of what the trigger selects: all that it states."""
+def matches(trigger: Trigger, edit: Edit, reach: Collection[int] | None) -> bool:
+    """Whether an edit of an item is of what the trigger selects: all that it states. `reach` are its domains."""
     match = trigger.match
     tags = edit.payload.get("tags") or (edit.item.tags if edit.item is not None else [])
     if match.get("key", edit.key) != edit.key or ("tag" in match and match["tag"] not in tags):
         return False
     if "kind" in match and (edit.kind is None or edit.kind.slug != match["kind"]):
         return False
-    if "domain" not in match:
-        return True
-    return edit.domain_id in domain_ids_at_or_below(Domain.objects.filter(slug=match["domain"]))
+    return reach is None or edit.domain_id in reach
 
 
 def start_by_events(*, now: datetime) -> int:
