@@ -1,4 +1,4 @@
-"""What people see of three agents that review a contract: the trace, the rules, a task tried, and what waits for them.
+"""What people see of three agents that review a contract: the flow, the trace, the rules, a task tried, what waits.
 
 With `SCREENSHOTS` naming a folder, each page is also left there as a picture, to be looked at.
 """
@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.browser.conftest import Visitor
-from tests.cast import PASSWORD
 
 from context.models import User
+from tests.browser.conftest import Visitor
+from tests.cast import PASSWORD
 from tests.trio.conftest import Desk, load_legal, person, wire
 from tests.trio.stub import Fault, serving
 
@@ -59,6 +59,14 @@ def test_trio__in_the_browser__is_followed_tried_and_decided(
         assert page.get_by_text("Terms comparer took it").count() == 1
         look(counsel, "run-trace")
 
+        # The flow: who works by which texts, what is under way, and the run of it that was stopped.
+        counsel.go("/flows/contract-review/")
+        page.get_by_role("region", name="Context-flow map").locator("svg").first.wait_for()
+        assert page.get_by_role("row", name="Compare with our terms").count() >= 1
+        look(counsel, "flow-map")
+        counsel.go(f"/flows/runs/{stopped.pk}/")
+        look(counsel, "flow-run")
+
         # The decision table, and a task tried by it: the larger one goes to counsel.
         counsel.go("/routes/contract-review/")
         assert (
@@ -80,7 +88,11 @@ def test_trio__in_the_browser__is_followed_tried_and_decided(
         page.get_by_text("“market standard” is not to be used.").first.wait_for()
         look(counsel, "review")
         narrow = visit("tomasz.wrona", width=390, scheme="dark")
-        for name, path in (("run-trace", f"/runs/{done.run('comparison').pk}/"), ("review-queue", "/runs/reviews/")):
+        for name, path in (
+            ("run-trace", f"/runs/{done.run('comparison').pk}/"),
+            ("flow-map", "/flows/contract-review/"),
+            ("review-queue", "/runs/reviews/"),
+        ):
             narrow.go(path)
             look(narrow, f"{name}-narrow-dark")
         assert stopped.steps()["score"] == "waiting"
