@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+import pytest
 from django.test import Client
 from django.utils import timezone
 
@@ -15,6 +16,8 @@ from context.access import principal_for
 from context.models import ContextItem
 from tests.trio.conftest import APPETITE, LIBRARY, Desk, agree, expire, person, rules_edit, second_comparer, tighten
 from tests.trio.stub import Fault
+
+pytestmark = pytest.mark.slow  # the sample is lived through once for all of them
 
 MARKET = "This is market standard."
 
