@@ -9,8 +9,6 @@ from itertools import pairwise
 from context.access import Principal
 from context.entries import Place
 from context.search import MOST_HITS, Hit, search
-from context.statements import rows
-from context.visibility import reader, visible, was_permitted
 
 PASSAGES_EACH = 3
 LEFT_OUT = "\n\n[…]\n\n"
@@ -27,19 +25,23 @@ def matches(
 ) -> list[Place]:
     """At most `limit` further items with their best passages, best first, none of those `already` there.
 
-    Passages of one item stand together, in the order of its text. One statement; for a moment that has passed, one
-    more, because what may be found is indexed for the present.
+    Passages of one item stand together, in the order of its text. One statement.
     """
     if limit <= 0 or not query.strip():
         return []
     wanted = min(PASSAGES_EACH * limit, MOST_HITS)
-    answer = search(principal=principal, query=query, limit=wanted, at=at, without=already, each=PASSAGES_EACH)
+    answer = search(
+        principal=principal,
+        query=query,
+        limit=wanted,
+        at=at,
+        past=as_of is not None,
+        without=already,
+        each=PASSAGES_EACH,
+    )
     found: dict[int, list[Hit]] = {}
     for hit in answer.hits:
         found.setdefault(hit.version_id, []).append(hit)
-    if as_of is not None and found:
-        held = rows(_HELD_THEN, {**reader(principal), "at": at, "ids": list(found)})
-        found = {version_id: found[version_id] for version_id in found if (version_id,) in held}
     return [_place(hits) for hits in found.values()][:limit]
 
 
@@ -64,14 +66,3 @@ def _place(hits: Sequence[Hit]) -> Place:
         heading_path=first.heading_path,
         passage=text,
     )
-
-
-_HELD_THEN = f"""
-SELECT version.id FROM context_contextversion version
-JOIN context_contextitem item ON item.id = version.item_id
-WHERE version.id = ANY (%(ids)s::bigint[]) AND {visible("item")}
-AND version.published_at <= %(at)s AND version.valid_from <= %(at)s
-AND (version.valid_to IS NULL OR version.valid_to > %(at)s)
-AND (version.superseded_at IS NULL OR version.superseded_at > %(at)s)
-AND {was_permitted("item", "version")}
-"""

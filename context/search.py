@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from context.access import Principal
-from context.embeddings import encode_query, model_name, vector_text
+from context.embeddings import model_name, query_vector_text
 from context.errors import InvalidInput
 from context.models import Domain, Kind
 from context.search_statement import statement
@@ -62,6 +62,7 @@ def search(
     query: str,
     limit: int = 10,
     at: datetime,
+    past: bool = False,
     kinds: Collection[str] | None = None,
     domains: Collection[str] | None = None,
     keys: Collection[str] | None = None,
@@ -69,12 +70,12 @@ def search(
     each: int = MOST_HITS,
     meaning: float = MEANING,
 ) -> SearchAnswer:
-    """The passages in force at `at` (now, or soon: only current texts are indexed) that answer `query` best.
+    """The passages in force at `at` that answer `query` best: now or soon, or, where it is `past`, at any moment.
 
     One statement, and the embedding of the question (2 to 3 ms, nothing the second time). `kinds` and `domains`
     are slugs, `keys` item keys; unknown ones match nothing. Items `without` are passed over, and no more than `each`
     passages of an item are returned. `meaning` shifts the weight from words (0) to meaning (1). An empty question
-    has no hits; InvalidInput for one that is too long.
+    has no hits; InvalidInput for one that is too long. Of the past, only what was the reader's to read then and is now.
     """
     words = _words(query)
     if not 1 <= limit <= MOST_HITS:
@@ -84,7 +85,7 @@ def search(
     if not words:
         return SearchAnswer()
     found = rows(
-        statement(limit=limit),
+        statement(limit=limit, past=past),
         {
             **parameters(principal=principal, words=words, limit=limit, at=at),
             "meaning": meaning,
@@ -103,7 +104,7 @@ def parameters(*, principal: Principal, words: str, limit: int, at: datetime) ->
     return {
         **reader(principal),
         "query": words,
-        "vector": vector_text(encode_query(words)),
+        "vector": query_vector_text(words),
         "model": model_name(),
         "meaning": MEANING,
         "kinds": None,

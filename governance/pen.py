@@ -12,6 +12,7 @@ from django.db.models import Q
 from context import passages
 from context.errors import Conflict
 from context.models import ContextItem, ContextVersion, Passage, Relation, User
+from context.past_passages import file_passages
 from governance.audit import ledger
 from governance.edits import StaleBase
 from governance.governed import GovernedRecord, Writing, governed, split
@@ -174,9 +175,9 @@ class Pen:
         effective = max(now, version.valid_from)
         # Passages are found by whom the item is open to, and that is the planned version's readers from now on: where
         # they are more, the text still in force is served by its key to whom it was approved for, and not found.
-        if effective <= now or widened:
-            item.passages.all().delete()
-        else:
+        if version.number > 1 and (effective <= now or widened):
+            file_passages(item_id=item.pk, until=effective)
+        elif version.number > 1:
             item.passages.filter(in_force_from__gte=effective).delete()
             item.passages.filter(Q(in_force_until__isnull=True) | Q(in_force_until__gt=effective)).update(
                 in_force_until=effective
@@ -225,7 +226,7 @@ class Pen:
         item.save()
         versions = ContextVersion.objects.filter(item=item)
         versions.filter(Q(superseded_at__isnull=True) | Q(superseded_at__gt=now)).update(superseded_at=now)
-        item.passages.all().delete()
+        file_passages(item_id=item.pk, until=now)
         previous = item.current_version
         return ledger.Entry(
             action="context.item.retired",

@@ -25,8 +25,8 @@ def no_application_filter() -> Iterator[None]:
     def everything(principal: Principal, prefix: str = "") -> Q:
         return Q()
 
-    def unfiltered(*, limit: int) -> str:
-        present = search_statement.statement(limit=limit)
+    def unfiltered(*, limit: int, past: bool = False) -> str:
+        present = search_statement.statement(limit=limit, past=past)
         for condition in (visible("item"), search_statement.MINE):
             assert condition in present
             present = present.replace(condition, "TRUE")

@@ -11,6 +11,7 @@ from context.models.items import ContextItem, visible_items
 from context.models.kinds import Kind
 from context.models.lexemes import LexemeCensus, LexemeCount
 from context.models.passages import Passage
+from context.models.past_passages import PastPassage
 from context.models.people import PersonalToken, Role, RoleGrant, User
 from context.models.relations import Relation, RelationType
 from context.models.sensitivity import Sensitivity
@@ -30,6 +31,7 @@ __all__ = [
     "LexemeCensus",
     "LexemeCount",
     "Passage",
+    "PastPassage",
     "PersonalToken",
     "Relation",
     "RelationType",

@@ -13,6 +13,7 @@ from django.utils import timezone
 from agents.as_of import rights_begin
 from agents.keys import revoke_key
 from agents.models import AgentRights
+from governance.edits import EditInput
 from governance.verification import verify_items
 from tests.agents.conftest import Presented, agreed, contract, give
 from tests.cast import Cast, creation, publish, revision
@@ -157,3 +158,60 @@ def test_agreed__contract__is_known_from_its_publication_on(cast: Cast, comparer
     with rights_begin(LONG_AGO):
         give(cast, comparer.agent.contracts.get(), held)
     assert comparer.post({"contract": "late", "as_of": THEN.isoformat()}).status_code == 404
+
+
+def matched(agent: Presented, at: datetime, query: str = "How much liability is capped?") -> list[tuple[str, str]]:
+    answer = agent.post({"contract": "asking", "query": query, "as_of": at.isoformat()})
+    assert answer.status_code == 200, answer.content
+    return [(each["key"], each["text"]) for each in json.loads(answer.content)["entries"]]
+
+
+@pytest.fixture
+def asker(cast: Cast) -> Presented:
+    """An agent of Legal since long ago, whose contract requires nothing and answers questions."""
+    publish(cast, creation("legal/cap", body="Liability is capped at one year of fees."), now=LONG_AGO)
+    publish(cast, creation("legal/old", body="Liability of the old kind is capped, too."), now=LONG_AGO)
+    required = [{"key": "legal/none", "required": False}]
+    publish(cast, creation("legal/none", body="Cats and dogs."), now=LATER)
+    held = contract(cast, required, slug="asking", most_matches=4, now=LONG_AGO)
+    with rights_begin(LONG_AGO):
+        return give(cast, held)
+
+
+def test_question_about_the_past__text_replaced_and_text_retired_since__are_found_as_they_were(
+    cast: Cast, asker: Presented
+) -> None:
+    publish(cast, revision("legal/cap", body="Liability is capped at two years of fees."), now=LATER)
+    publish(cast, EditInput(operation="retire", key="legal/old"), now=LATER)
+    assert sorted(matched(asker, THEN)) == [
+        ("legal/cap", "Liability is capped at one year of fees."),
+        ("legal/old", "Liability of the old kind is capped, too."),
+    ]
+    later = matched(asker, LATER + timedelta(days=1))
+    assert [each for each in later if "capped" in each[1]] == [
+        ("legal/cap", "Liability is capped at two years of fees.")
+    ]
+
+
+def test_question_about_the_past__text_opened_since__what_it_said_before_stays_hidden(
+    cast: Cast, asker: Presented
+) -> None:
+    secret = creation("legal/secret", body="Liability of the merger is capped.", sensitivity="confidential")
+    publish(cast, secret, now=LONG_AGO)
+    publish(cast, revision("legal/secret", body="Nothing of note.", sensitivity="internal"), now=LATER)
+    assert "legal/secret" not in dict(matched(asker, THEN))
+    with rights_begin(LATER):
+        give(cast, asker.agent.contracts.get(), clearance=2)
+    assert "legal/secret" not in dict(matched(asker, THEN))  # cleared since, and not then
+
+
+def test_question_about_the_past__item_restricted_since__is_not_there(cast: Cast, asker: Presented) -> None:
+    publish(cast, revision("legal/cap", body="Capped by the board.", sensitivity="confidential"), now=LATER)
+    assert dict(matched(asker, THEN)).keys() == {"legal/old"}
+
+
+def test_past_passage__written_by_anybody_but_the_pen__is_refused(cast: Cast, asker: Presented) -> None:
+    publish(cast, revision("legal/cap", body="Capped at two years."), now=LATER)
+    for statement in ("UPDATE context_pastpassage SET text = 'x'", "DELETE FROM context_pastpassage"):
+        with pytest.raises(DatabaseError, match="only by publishing"), transaction.atomic():
+            connection.cursor().execute(statement)

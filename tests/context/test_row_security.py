@@ -11,8 +11,9 @@ from django.utils import timezone
 
 from context.access import SYSTEM, Principal, principal_for
 from context.errors import NotPermitted
-from context.models import ContextItem, ContextVersion, Domain, Passage, Sensitivity, User
+from context.models import ContextItem, ContextVersion, Domain, Passage, PastPassage, Sensitivity, User
 from context.row_security import reading_as, reading_as_system
+from governance.models import Finding, PassageSketch
 from governance.personal_tokens import issue_token
 from tests.cast import Cast, creation, publish, revision
 
@@ -78,7 +79,7 @@ def test_nobody__sees_nothing(world: list[Principal]) -> None:
     for reader in ("nobody", "", "principal"):
         with transaction.atomic(), connection.cursor() as cursor:
             cursor.execute("SELECT set_config('plumbline.reader', %s, true)", [reader])
-            assert [table.objects.count() for table in TABLES] == [0, 0, 0]
+            assert [table.objects.count() for table in (*TABLES, PastPassage)] == [0, 0, 0, 0]
             cursor.execute("SELECT set_config('plumbline.reader', 'system', true)")
 
 
@@ -108,7 +109,8 @@ def test_settings__of_one_transaction__do_not_reach_the_next(committed_db: None,
 def test_policies__bind_the_owner_of_the_tables_too(db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SELECT relname FROM pg_class WHERE relrowsecurity AND relforcerowsecurity ORDER BY relname")
-        assert [name for (name,) in cursor.fetchall()] == sorted(table._meta.db_table for table in TABLES)
+        tables = (*TABLES, PastPassage, PassageSketch, Finding)
+        assert [name for (name,) in cursor.fetchall()] == sorted(table._meta.db_table for table in tables)
 
 
 @pytest.mark.usefixtures("no_application_filter")

@@ -260,9 +260,13 @@ def write(world: World, cast: Cast, *, present: datetime, change: int) -> None:
 def _write_passages(
     world: World, made: Sequence[ContextVersion], rows: dict[int, ContextItem], present: datetime
 ) -> None:
-    """Of what is in force, and of what is planned: but nothing of the former that a wider audience would find."""
+    """Of what is in force, and of what is planned: but nothing of the former that a wider audience would find.
+
+    What was in force otherwise is among the past ones.
+    """
     by_place = {(version.item_id, version.number): version for version in made}
     wanted = []
+    past = []
     for item in world.items:
         number = item.in_force(0)
         last = len(item.versions)
@@ -288,4 +292,25 @@ def _write_passages(
                     ),
                 )
             )
+        present_ones = {each.version_id for each in wanted}
+        for number, stated in enumerate(item.versions, start=1):
+            version = by_place[rows[item.place].pk, number]
+            begins = max(stated.known, stated.begins)
+            ends = min((end for end in (stated.ends, item.superseded(number)) if end is not None), default=begins)
+            if version.pk not in present_ones and begins < ends:
+                past.append((version.item_id, version.pk, version.body, present + begins * DAY, present + ends * DAY))
     Passage.objects.bulk_create(wanted)
+    with connection.cursor() as cursor:
+        cursor.executemany(_PAST, past)
+
+
+# Under the number of a passage, as filing has it.
+_PAST = """
+INSERT INTO context_pastpassage (
+    id, item_id, version_id, ordinal, heading_path, anchor, text, token_count, embedding_model, words, filed,
+    in_force_from, in_force_until
+)
+SELECT nextval(pg_get_serial_sequence('context_passage', 'id')), item, version, 0, '', '', body, 5, '',
+       plumbline_words('', body), plumbline_words_alone(plumbline_filed(0, '', body)), begins, ends
+FROM (SELECT %s AS item, %s AS version, %s AS body, %s::timestamptz AS begins, %s::timestamptz AS ends) AS old
+"""
