@@ -1,7 +1,8 @@
 """Answers repeated bundle requests before Django is asked, where the same request was answered by Django before.
 
-Only an exact repetition is taken: same address, host, credential, program, content type and body. Its rights are judged
-anew in the database (agents/standing.py); whatever is not clearly the same and clearly standing goes the whole way.
+Only an exact repetition is taken: same address, host, credential, program, caller, content type and body. Its rights
+are judged anew in the database (agents/standing.py); whatever is not clearly the same and clearly standing goes the
+whole way.
 """
 
 from __future__ import annotations
@@ -72,10 +73,10 @@ class StandingAnswers:
             return start_response(status, headers, *more)
 
         answer = self._application(environ, listening)
-        if served and said and said[0][0].startswith("200"):
-            kept = [(name, value) for name, value in said[0][1] if not _OWN.fullmatch(name)]
-            without = [each for each in kept if not _OF_BODY.fullmatch(each[0])]
-            kept.append(("Content-Length", str(len(served[0].answer))))
+        # An agent that holds the bundle is told so, without a body, and asks again and again: that is remembered, too.
+        if served and said and said[0][0][:3] in ("200", "304"):
+            without = [each for each in said[0][1] if not _OWN.fullmatch(each[0]) and not _OF_BODY.fullmatch(each[0])]
+            kept = [*without, ("Content-Type", "application/json"), ("Content-Length", str(len(served[0].answer)))]
             self._memory.put(key, _Remembered(served[0], kept, without))
         return answer
 
@@ -100,7 +101,9 @@ def _key(environ: Environ) -> bytes | None:
         environ.get("CONTENT_TYPE", ""),
         environ.get("HTTP_USER_AGENT", ""),
         environ.get("HTTP_ACCEPT", ""),
-        environ.get("HTTP_USER_AGENT", ""),
+        # A key that is used from elsewhere gets a receipt of its own, which names where.
+        environ.get("REMOTE_ADDR", ""),
+        environ.get("HTTP_X_FORWARDED_FOR", ""),
         environ.get("wsgi.url_scheme", ""),
     )
     seal = hashlib.sha256(body)

@@ -213,6 +213,8 @@ def test_repetition__hidden_text_changed__still_stands(site: Site, cast: Cast, c
         {"HTTP_AUTHORIZATION": "Bearer plk_000000000000_" + "A" * 43},
         {"HTTP_TRANSFER_ENCODING": "chunked"},
         {"HTTP_USER_AGENT": "another/1.0"},
+        {"REMOTE_ADDR": "10.0.0.8"},
+        {"HTTP_X_FORWARDED_FOR": "10.0.0.9"},
     ],
     ids=lambda other: next(iter(other)),
 )
@@ -231,16 +233,23 @@ def test_held__digest_of_another_bundle_or_a_star__is_sent_the_bundle(site: Site
         assert site.post(comparer, HTTP_IF_NONE_MATCH=tag).status == 200
 
 
-def test_held__never_delivered_to_this_agent__tells_nothing_of_the_text_and_is_on_record(
+def test_held__never_delivered_by_this_process__tells_nothing_of_the_text_is_on_record_and_remembered(
     site: Site, cast: Cast, comparer: Presented
 ) -> None:
     commit()
     first = site.post(comparer)
-    told = Site().post(comparer, HTTP_IF_NONE_MATCH=first.headers["ETag"])
+    other = Site()
+    told = other.post(comparer, HTTP_IF_NONE_MATCH=first.headers["ETag"])
     assert (told.status, told.content) == (304, b"")
     assert told.headers["ETag"] == first.headers["ETag"]
     assert "Content-Type" not in told.headers
     assert Receipt.objects.get(pk=told.headers["Plumbline-Receipt"]).kind == "renewed"
+    again = other.post(comparer, HTTP_IF_NONE_MATCH=first.headers["ETag"])
+    assert (again.status, other.asked) == (304, 1)
+    assert set(again.headers) == set(told.headers) - {"Content-Length"}  # Django says of no body that it has none
+    whole = other.post(comparer)
+    assert (whole.status, whole.content, whole.headers.keys()) == (200, first.content, first.headers.keys())
+    assert (other.asked, whole.headers["Content-Type"]) == (1, first.headers["Content-Type"])
 
 
 def test_read_again__with_its_digest__304_until_rights_are_lost(cast: Cast, comparer: Presented) -> None:
@@ -283,6 +292,8 @@ def test_lease__held_and_asked_again__is_recorded_once_and_renewed_past_its_half
     assert renewed.headers["Plumbline-Lease-Until"] > first.headers["Plumbline-Lease-Until"]
     on_record = Receipt.objects.order_by("pk").values_list("kind", "repeats")
     assert list(on_record) == [("delivered", 0), ("renewed", 2)]
+    elsewhere = site.post(comparer, REMOTE_ADDR="10.0.0.8")
+    assert Receipt.objects.get(pk=elsewhere.headers["Plumbline-Receipt"]).client == "10.0.0.8"
 
 
 def test_lease__every_delivery_is_to_be_on_record__is(
