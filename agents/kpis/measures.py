@@ -53,7 +53,8 @@ QUESTIONS: dict[str, tuple[str, tuple[Measure, ...]]] = {
         (
             Measure(name="cost", label="Cost", value=lambda each: each.cost, unit="money"),
             Measure(
-                name="cost_per_task", label="Cost per task", short="Cost a task", value=lambda each: each.cost_per_task, unit="money",
+                name="cost_per_task", label="Cost per task",
+                short="Cost a task", value=lambda each: each.cost_per_task, unit="money",
                 note="over those that succeeded or failed",
             ),
             Measure(name="tokens", label="Tokens", value=lambda each: each.tokens),
@@ -64,17 +65,20 @@ QUESTIONS: dict[str, tuple[str, tuple[Measure, ...]]] = {
         (
             Measure(name="failed", label="Failed", value=lambda each: each.failed),
             Measure(
-                name="failure_share", label="Failure rate", short="Failure", value=lambda each: each.failure_share, unit="share",
+                name="failure_share", label="Failure rate",
+                short="Failure", value=lambda each: each.failure_share, unit="share",
                 note="of those that succeeded or failed",
             ),
             Measure(name="refused", label="Refused", value=lambda each: each.refused),
             Measure(
-                name="refusal_share", label="Refusal rate", short="Refusal", value=lambda each: each.refusal_share, unit="share",
+                name="refusal_share", label="Refusal rate",
+                short="Refusal", value=lambda each: each.refusal_share, unit="share",
                 note="of those that ended",
             ),
             Measure(name="cancelled", label="Cancelled", value=lambda each: each.cancelled),
             Measure(
-                name="guardrail_hits", label="Guardrail hits", short="Guardrail", value=lambda each: each.guardrail_hits,
+                name="guardrail_hits", label="Guardrail hits",
+                short="Guardrail", value=lambda each: each.guardrail_hits,
                 note="findings of output checks",
             ),
         ),
@@ -83,7 +87,8 @@ QUESTIONS: dict[str, tuple[str, tuple[Measure, ...]]] = {
         "What is left to people?",
         (
             Measure(
-                name="left_to_people", label="Runs left to people", short="To people", value=lambda each: each.left_to_people,
+                name="left_to_people", label="Runs left to people",
+                short="To people", value=lambda each: each.left_to_people,
                 note="escalated, or their output reviewed",
             ),
             Measure(
@@ -107,7 +112,8 @@ QUESTIONS: dict[str, tuple[str, tuple[Measure, ...]]] = {
         "Do runs work on what is current, and how often does it change?",
         (
             Measure(
-                name="current_share", label="On current context", short="Current", value=lambda each: each.current_share, unit="share",
+                name="current_share", label="On current context",
+                short="Current", value=lambda each: each.current_share, unit="share",
                 note="no text was superseded before the run ended",
             ),
             Measure(name="with_context", label="Runs with context", value=lambda each: each.with_context),

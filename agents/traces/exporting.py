@@ -163,7 +163,7 @@ def _rejected(body: bytes) -> int:
         return 0
     if said.partial_success.error_message:
         log.warning("collector_says", message=said.partial_success.error_message[:500])
-    return max(0, said.partial_success.rejected_spans)
+    return max(0, int(said.partial_success.rejected_spans))
 
 
 def traces_url(endpoint: str) -> str:
