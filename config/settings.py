@@ -384,6 +384,17 @@ SPECTACULAR_SETTINGS = {
     "SCHEMA_PATH_PREFIX": "/api/v1/",
     "COMPONENT_SPLIT_REQUEST": True,
     "SORT_OPERATION_PARAMETERS": False,
+    # What starts a flow by an event is signed, and presents no key (agents/flows/events_api.py).
+    "APPEND_COMPONENTS": {
+        "securitySchemes": {
+            "triggerSignature": {
+                "type": "apiKey",
+                "in": "header",
+                "name": "Plumbline-Signature",
+                "description": "`t=<unix seconds>,v1=<hex HMAC-SHA256 of “<t>.<body>”>` by the trigger's secret.",
+            }
+        }
+    },
     "POSTPROCESSING_HOOKS": ["config.api.schema.add_problems"],
 }
 

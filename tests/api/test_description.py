@@ -34,8 +34,8 @@ CHECKS = (not_a_server_error, status_code_conformance, content_type_conformance,
 
 
 # Asking again gives the same (a bundle, a decision), or is refused by the version or lease it names. What tells a
-# secret (a claim, a push target) is not kept to be told again.
-ANSWERS_ALIKE = re.compile(r"/(bundles|bundle|memory|claim|decide|replay|push-target)/")
+# secret (a claim, a push target, a trigger's secret) is not kept to be told again; an event has an id of its own.
+ANSWERS_ALIKE = re.compile(r"/(bundles|bundle|memory|claim|decide|replay|push-target|flows/check|events|secret)/")
 
 
 def operations() -> list[tuple[str, str]]:
