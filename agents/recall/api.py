@@ -15,7 +15,7 @@ from agents.recall.rights import answers_for, require_right
 from agents.recall.serializers import (
     CasePageSerializer,
     CaseSerializer,
-    EntryPageSerializer,
+    RecallEntryPageSerializer,
     ExtendedSerializer,
     FootprintSerializer,
     NothingInput,
@@ -135,7 +135,7 @@ class EntriesView(RecallView):
             LIMIT,
             CURSOR,
         ],
-        responses=answers(EntryPageSerializer),
+        responses=answers(RecallEntryPageSerializer),
     )
     def get(self, request: Request, case_id: str) -> HttpResponse:
         case = self.case(case_id)

@@ -66,7 +66,7 @@ class CasePageSerializer(serializers.Serializer[Any]):
     next = serializers.CharField(allow_null=True)
 
 
-class EntrySerializer(serializers.Serializer[Any]):
+class RecallEntrySerializer(serializers.Serializer[Any]):
     id = serializers.IntegerField()
     agent = serializers.CharField()
     run = serializers.UUIDField(allow_null=True, help_text="Null where the agent had the text outside a run.")
@@ -85,8 +85,8 @@ class EntrySerializer(serializers.Serializer[Any]):
     new_run = serializers.UUIDField(allow_null=True)
 
 
-class EntryPageSerializer(serializers.Serializer[Any]):
-    results = EntrySerializer(many=True)
+class RecallEntryPageSerializer(serializers.Serializer[Any]):
+    results = RecallEntrySerializer(many=True)
     next_cursor = serializers.CharField(allow_null=True)
     next = serializers.CharField(allow_null=True)
 
