@@ -15,11 +15,11 @@ from agents.recall.rights import answers_for, require_right
 from agents.recall.serializers import (
     CasePageSerializer,
     CaseSerializer,
-    RecallEntryPageSerializer,
     ExtendedSerializer,
     FootprintSerializer,
     NothingInput,
     OpenCaseInput,
+    RecallEntryPageSerializer,
     SettledSerializer,
     SettleInput,
 )
