@@ -7,7 +7,7 @@ import hmac
 import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import partial
@@ -16,10 +16,12 @@ from typing import Any
 import orjson
 from django.conf import settings
 
-from agents.models import ModelEndpoint, PushTarget
+from agents.models import EndpointVersion, ModelEndpoint, PushTarget
 from agents.runs.leases import Claim
 from agents.runs.present_task import present_task
+from agents.runs.step_attributes import LONGEST_VALUE
 from agents.serving import ServedBundle
+from agents.traces.identity import traceparent
 from context.digests import canonical, iso
 from governance import outgoing
 
@@ -47,6 +49,7 @@ class Reply:
     output_tokens: int = 0
     cost: Decimal = Decimal(0)
     tool_calls: Sequence[Mapping[str, Any]] = field(default_factory=tuple)
+    attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -88,6 +91,7 @@ def _call_webhook(
         }
     )
     headers = {
+        **_traced(claim),
         # The same in every attempt: who has taken the run once takes it no second time.
         "Idempotency-Key": str(run.pk),
         "Plumbline-Signature": outgoing.signature(secret_of(target).encode(), int(now.timestamp()), body),
@@ -123,7 +127,7 @@ def _call_model(*, target: PushTarget, claim: Claim, bundle: ServedBundle, waiti
             "type": "json_schema",
             "json_schema": {"name": "output", "schema": terms.output_schema},
         }
-    headers = {}
+    headers = _traced(claim)
     if endpoint.credential:
         key = os.environ.get(endpoint.credential, "")
         if not key:
@@ -132,7 +136,9 @@ def _call_model(*, target: PushTarget, claim: Claim, bundle: ServedBundle, waiti
     url = f"{endpoint.base_url.rstrip('/')}/chat/completions"
     answer = _post(url, body=orjson.dumps(asked), headers=headers, seconds=target.timeout_seconds, waiting=waiting)
     wants_json = terms is not None and terms.output_schema is not None
-    return _reply(_object(answer.body), endpoint=endpoint, wants_json=wants_json)
+    reply = _reply(_object(answer.body), endpoint=endpoint, wants_json=wants_json)
+    told = {"gen_ai.request.max_tokens": target.most_output_tokens, "gen_ai.request.temperature": 0.0}
+    return replace(reply, attributes={**told, **reply.attributes})
 
 
 def _instructions(target: PushTarget, bundle: ServedBundle) -> str:
@@ -177,7 +183,31 @@ def _reply(said: Mapping[str, Any], *, endpoint: ModelEndpoint, wants_json: bool
         output_tokens=tokens_out,
         cost=((version.price_in * tokens_in + version.price_out * tokens_out) / MILLION).quantize(SMALLEST),
         tool_calls=[call for call in message.get("tool_calls") or [] if isinstance(call, dict)],
+        attributes=_attributes(said, endpoint=endpoint, version=version),
     )
+
+
+def _attributes(said: Mapping[str, Any], *, endpoint: ModelEndpoint, version: EndpointVersion) -> dict[str, Any]:
+    """What is known of the call by GenAI names. What the endpoint says of itself is taken where it is a short word."""
+    told: dict[str, Any] = {
+        "gen_ai.provider.name": endpoint.provider,
+        "gen_ai.request.model": version.model,
+        "gen_ai.response.id": said.get("id"),
+    }
+    found: dict[str, Any] = {name: value for name, value in told.items() if _is_word(value)}
+    reason = said["choices"][0].get("finish_reason")
+    if _is_word(reason):
+        found["gen_ai.response.finish_reasons"] = [reason]
+    return found
+
+
+def _is_word(value: Any) -> bool:
+    return isinstance(value, str) and value.isprintable() and 0 < len(value) <= LONGEST_VALUE
+
+
+def _traced(claim: Claim) -> dict[str, str]:
+    """Lets who is called put its own spans below the lease, where traces are kept at all."""
+    return {"traceparent": traceparent(claim.run.pk, claim.lease.number)} if settings.OTLP_ENDPOINT else {}
 
 
 def _post(url: str, *, body: bytes, headers: Mapping[str, str], seconds: float, waiting: Waiting) -> outgoing.Answer:

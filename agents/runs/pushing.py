@@ -171,6 +171,7 @@ def _hand_in(pushed: Pushed, *, key: str, operation: str, reply: Reply) -> None:
         output_tokens=reply.output_tokens,
         cost=reply.cost,
         tool_calls=reply.tool_calls,
+        attributes=reply.attributes,
     )
     report_step(agent=agent, run_id=run.pk, token=token, report=done, now=now)
     complete_run(agent=agent, run_id=run.pk, token=token, output=reply.output, now=now)

@@ -26,6 +26,7 @@ from agents.runs.finishing import complete_run
 from agents.runs.going_around import go_around
 from agents.runs.leases import LeaseLost
 from agents.runs.pushing import FAILURES_THAT_OPEN, push_next
+from agents.traces.identity import traceparent
 from governance.edits import EditInput
 from tests.cast import Cast, creation, publish
 from tests.runs.conftest import Runner, events, runner, started
@@ -121,6 +122,27 @@ def test_model__answers_as_the_schema_asks__run_succeeds_with_its_bundle_step_an
     assert sent["response_format"]["type"] == "json_schema"
     assert events(run) == ["started", "claimed", "given_bundle", "step_started", "step_done", "completed"]
     assert push_next(now=timezone.now() + timedelta(days=1)) is False
+
+
+def test_model__traces_are_kept__is_told_the_trace_and_its_step_says_what_is_known_of_the_call(
+    cast: Cast, modelled: Runner, stub: Stub, settings: Any
+) -> None:
+    settings.OTLP_ENDPOINT = "http://collector.example.org"
+    status, said = completion({"score": 7})
+    said["id"], said["choices"][0]["finish_reason"] = "answer-1", "stop\x00"
+    stub.answer = lambda asked: (status, said)
+    run = started(cast, modelled)
+    assert push_next(now=later(run)) is True
+    told = RunStep.objects.get().attributes
+    assert told == {
+        "gen_ai.provider.name": "Local",
+        "gen_ai.request.model": "stub-1",
+        "gen_ai.request.max_tokens": 2_000,
+        "gen_ai.request.temperature": 0.0,
+        "gen_ai.response.id": "answer-1",
+    }
+    sent = {name.lower(): value for name, value in stub.posts[0][0].items()}
+    assert sent["traceparent"] == traceparent(run.pk, 1)
 
 
 def test_model__output_breaks_the_schema__goes_back_with_the_reasons_and_then_to_a_person(
