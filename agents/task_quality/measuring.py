@@ -77,7 +77,7 @@ def measure(collection: Collection, *, now: datetime, progress: Progress) -> lis
     """Every way with every budget. The database must be empty but for migrations."""
     people = _People.gather()
     agents = _prepared(people, collection, now=now)
-    texts = {section.heading: _words(section.text) for section in collection.sections}
+    texts = {section.heading: words_of(section.text) for section in collection.sections}
     outcomes = []
     asked = [(REQUIRED, LARGEST_BUDGET), *((SECTIONS, each) for each in BUDGETS), (SEARCHED, LARGEST_BUDGET)]
     for way, budget in asked:
@@ -102,8 +102,8 @@ def _ask(outcome: Outcome, agent: AuthenticatedAgent, task: Task, texts: Mapping
         return
     answer = orjson.loads(served.answer)
     outcome.tokens += answer["manifest"]["total"]
-    held = " ".join(_words(str(entry.get("text", ""))) for entry in answer["entries"])
-    missing = tuple(name for name in needed if not _stands_in(texts[name], held))
+    held = " ".join(words_of(str(entry.get("text", ""))) for entry in answer["entries"])
+    missing = tuple(name for name in needed if not stands_in(texts[name], held))
     outcome.there += len(needed) - len(missing)
     if missing:
         outcome.missed.append((task.id, missing))
@@ -111,12 +111,12 @@ def _ask(outcome: Outcome, agent: AuthenticatedAgent, task: Task, texts: Mapping
         outcome.whole += 1
 
 
-def _stands_in(section: str, held: str) -> bool:
+def stands_in(section: str, held: str) -> bool:
     """Whether every line of the section stands in what the bundle holds, however it is laid out."""
     return all(line in held for line in section.split("\n"))
 
 
-def _words(text: str) -> str:
+def words_of(text: str) -> str:
     """The lines of a text as their words alone: marks of layout are no part of what a policy says."""
     lines = (" ".join(_WORD.findall(line.lower())) for line in text.splitlines())
     return "\n".join(line for line in lines if line)

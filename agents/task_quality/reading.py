@@ -112,7 +112,7 @@ def needed_for(*, tools: Sequence[str], words: str, headings: Sequence[str]) -> 
     """
     named: list[str] = []
     for tool in tools:
-        rule = next((each for words_of, each in GOVERNED if all(word in tool.split("_") for word in words_of)), ())
+        rule = next((each for parts, each in GOVERNED if all(part in tool.split("_") for part in parts)), ())
         named += rule
     from_words = not named
     if from_words:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from agents.task_quality.measuring import REQUIRED, SEARCHED, SECTIONS, measure
+from agents.task_quality.measuring import REQUIRED, SEARCHED, SECTIONS, measure, stands_in, words_of
 from agents.task_quality.reading import PREFACE, needed_for, read_tasks, sections_of
 from context.errors import InvalidInput
 
@@ -29,7 +29,12 @@ Its address can be changed.
 
 - Items are changed once.
 - The price difference is paid.
+
+## Return delivered order
+
 """
+# Longer than the smallest budget that is measured.
+LONG = " ".join(f"Parcel {number} is returned within {number} days." for number in range(2, 62))
 
 
 def task(number: int, asked: str, *tools: str, asserted: Sequence[str] = ()) -> dict[str, object]:
@@ -43,11 +48,12 @@ def task(number: int, asked: str, *tools: str, asserted: Sequence[str] = ()) -> 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "policy.md").write_text(POLICY)
+    (tmp_path / "policy.md").write_text(POLICY + LONG)
     tasks = [
         task(0, "Cancel my pending order.", "get_order_details", "cancel_pending_order"),
         task(1, "Change the items of my pending order.", "modify_pending_order_items"),
         task(2, "Who are you?", "get_order_details"),
+        task(4, "Return my delivered parcel.", "return_delivered_order_items"),
         task(3, "Cancel it although it was delivered.", asserted=["Agent must not cancel the flight."]),
     ]
     (tmp_path / "tasks.json").write_text(json.dumps(tasks))
@@ -69,6 +75,7 @@ def test_needed__by_actions_that_change_something__else_by_words_and_only_what_t
         (("Cancel pending order",), False),
         (("Modify pending order", "Modify items"), False),
         ((), True),
+        (("Return delivered order",), False),
         ((), True),
     ]
     headings = ["Cancel flight", "Refunds and Compensation"]
@@ -83,17 +90,23 @@ def test_read__tasks_that_are_none__are_refused(folder: Path, broken: str) -> No
         read_tasks(folder)
 
 
-def test_measure__policy_required_whole__is_in_every_bundle_and_search_alone_is_not_enough(
+def test_measure__policy_required_whole__is_in_every_bundle_and_what_is_too_long_for_a_budget_is_missed(
     db: None, folder: Path
 ) -> None:
     told = measure(read_tasks(folder), now=timezone.now(), progress=lambda *said: None)
     by_way = {(outcome.way, outcome.budget): outcome for outcome in told}
     whole = by_way[REQUIRED, 8_000]
-    assert (whole.tasks, whole.whole, whole.refused, whole.missed) == (4, 4, 0, [])
-    assert whole.tokens > 4 * 50
-    assert by_way[SECTIONS, 2_000].whole == 4
-    assert [task for task, _ in by_way[SEARCHED, 8_000].missed] != []
-    assert by_way[SECTIONS, 500].there <= by_way[SECTIONS, 2_000].there
+    assert (whole.tasks, whole.whole, whole.refused, whole.missed) == (5, 5, 0, [])
+    assert whole.tokens > 5 * 500
+    assert by_way[SECTIONS, 500].missed == [("4", ("Return delivered order",))]
+    assert by_way[SECTIONS, 500].tokens <= 5 * 500
+    assert by_way[SEARCHED, 8_000].refused == 0
+
+
+def test_stands_in__a_section__only_where_every_line_of_it_does_however_it_is_laid_out() -> None:
+    section = words_of("- Items are **changed** once.\n- The price difference is paid.")
+    assert stands_in(section, words_of("Items are changed once. The price difference is paid. More."))
+    assert not stands_in(section, words_of("Items are changed once."))
 
 
 def test_read__retail_and_airline__every_task_is_governed_by_sections_that_exist(shared_data: Path) -> None:
