@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.utils import timezone
 
 from context.access import Principal
-from governance.drift.contradictions_live import Draft, contradictions_with
+from governance.drift.contradictions_live import Draft, contradictions_of
 from governance.impact import Touched
 from governance.models import ITEM, Change, Operation
 
@@ -22,19 +22,21 @@ def impact_of_change(change: Change, keys: Sequence[str], principal: Principal) 
     edits = list(change.edits.filter(record=ITEM).exclude(operation=Operation.RETIRE).order_by("key"))
     if len(edits) > MOST_EDITS:
         return []
-    now = timezone.now()
-    found = []
-    for edit in edits:
-        payload = edit.payload
-        draft = Draft(
+    drafts = [
+        Draft(
             key=edit.key,
-            title=str(payload.get("title") or ""),
-            body=str(payload.get("body") or ""),
-            data=payload.get("data") or {},
-            claims=payload.get("claims") or (),
+            title=str(edit.payload.get("title") or ""),
+            body=str(edit.payload.get("body") or ""),
+            data=edit.payload.get("data") or {},
+            claims=edit.payload.get("claims") or (),
         )
-        for conflict in contradictions_with(draft=draft, principal=principal, now=now):
-            other = conflict.b if conflict.a.key == edit.key else conflict.a
+        for edit in edits
+    ]
+    found = []
+    conflicting = contradictions_of(drafts=drafts, principal=principal, now=timezone.now())
+    for draft, conflicts in zip(drafts, conflicting, strict=True):
+        for conflict in conflicts:
+            other = conflict.b if conflict.a.key == draft.key else conflict.a
             if other.key not in keys:
                 found.append(
                     Touched(
