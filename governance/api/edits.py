@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from django.http import HttpResponse
 from drf_spectacular.utils import extend_schema
@@ -16,6 +16,7 @@ from config.api.views import json_response
 from context.access import Principal
 from governance.api.base import ChangeView
 from governance.changes import put_edit, remove_edit
+from governance.edits import EditInput
 from governance.models import Edit
 from governance.reading import edits_of, proposed_states, read_edit
 from governance.serializers.changes import ChangeSerializer, NothingInput
@@ -36,7 +37,35 @@ def for_reader(principal: Principal, edits: Sequence[Edit]) -> None:
         edit.shown_payload = shown[edit.pk]  # type: ignore[attr-defined]  # read by EditSerializer alone
 
 
-class EditListView(ChangeView):
+class _EditsView(ChangeView):
+    """What is done with an edit of a change, whichever record it is of; `address` names that record."""
+
+    def shown(self, change_id: int, address: str) -> HttpResponse:
+        edit = read_edit(principal=self.principal, change_id=change_id, key=address)
+        for_reader(self.principal, [edit])
+        response = self.cacheable(rendered(EditSerializer(edit)))
+        self.record_read(change_id)
+        return response
+
+    def set_to(self, change_id: int, taken: Callable[[], EditInput], *, status: int = 200) -> HttpResponse:
+        def effect() -> int:
+            expected = self.matched(change_id)
+            put_edit(actor=self.actor, change_id=change_id, edit=taken(), now=self.now, expected_row_version=expected)
+            return change_id
+
+        return self.change_once(effect, status=status)
+
+    def taken_out(self, change_id: int, address: str) -> HttpResponse:
+        def effect() -> int:
+            expected = self.matched(change_id)
+            take(NothingInput, self.body)
+            remove_edit(actor=self.actor, change_id=change_id, key=address, now=self.now, expected_row_version=expected)
+            return change_id
+
+        return self.change_once(effect)
+
+
+class EditListView(_EditsView):
     """The edits of a change, each with the whole state it proposes."""
 
     parameters = ("limit", "cursor")
@@ -64,25 +93,15 @@ class EditListView(ChangeView):
         responses=answers(ChangeSerializer, status=201),
     )
     def post(self, request: Request, change_id: int) -> HttpResponse:
-        def effect() -> int:
-            expected = self.matched(change_id)
-            edit = edit_input(take(EditItemInput, self.body))
-            put_edit(actor=self.actor, change_id=change_id, edit=edit, now=self.now, expected_row_version=expected)
-            return change_id
-
-        return self.change_once(effect, status=201)
+        return self.set_to(change_id, lambda: edit_input(take(EditItemInput, self.body)), status=201)
 
 
-class EditView(ChangeView):
+class EditView(_EditsView):
     """The edit of one item in a change."""
 
     @extend_schema(operation_id="read_edit", summary="Read an edit", responses=answers(EditSerializer))
     def get(self, request: Request, change_id: int, domain: str, slug: str) -> HttpResponse:
-        edit = read_edit(principal=self.principal, change_id=change_id, key=f"{domain}/{slug}")
-        for_reader(self.principal, [edit])
-        response = self.cacheable(rendered(EditSerializer(edit)))
-        self.record_read(change_id)
-        return response
+        return self.shown(change_id, f"{domain}/{slug}")
 
     @extend_schema(
         operation_id="put_edit",
@@ -93,13 +112,7 @@ class EditView(ChangeView):
         responses=answers(ChangeSerializer),
     )
     def put(self, request: Request, change_id: int, domain: str, slug: str) -> HttpResponse:
-        def effect() -> int:
-            expected = self.matched(change_id)
-            edit = edit_input(take(PutEditInput, self.body), key=f"{domain}/{slug}")
-            put_edit(actor=self.actor, change_id=change_id, edit=edit, now=self.now, expected_row_version=expected)
-            return change_id
-
-        return self.change_once(effect)
+        return self.set_to(change_id, lambda: edit_input(take(PutEditInput, self.body), key=f"{domain}/{slug}"))
 
     @extend_schema(
         operation_id="remove_edit",
@@ -110,33 +123,17 @@ class EditView(ChangeView):
         responses=answers(ChangeSerializer),
     )
     def delete(self, request: Request, change_id: int, domain: str, slug: str) -> HttpResponse:
-        def effect() -> int:
-            expected = self.matched(change_id)
-            take(NothingInput, self.body)
-            remove_edit(
-                actor=self.actor,
-                change_id=change_id,
-                key=f"{domain}/{slug}",
-                now=self.now,
-                expected_row_version=expected,
-            )
-            return change_id
-
-        return self.change_once(effect)
+        return self.taken_out(change_id, f"{domain}/{slug}")
 
 
-class RecordEditView(ChangeView):
+class RecordEditView(_EditsView):
     """The edit of one record in a change that is not an item, such as a contract."""
 
     @extend_schema(
         operation_id="read_record_edit", summary="Read an edit of a record", responses=answers(EditSerializer)
     )
     def get(self, request: Request, change_id: int, record: str, key: str) -> HttpResponse:
-        edit = read_edit(principal=self.principal, change_id=change_id, key=f"{record}:{key}")
-        for_reader(self.principal, [edit])
-        response = self.cacheable(rendered(EditSerializer(edit)))
-        self.record_read(change_id)
-        return response
+        return self.shown(change_id, f"{record}:{key}")
 
     @extend_schema(
         operation_id="put_record_edit",
@@ -147,13 +144,9 @@ class RecordEditView(ChangeView):
         responses=answers(ChangeSerializer),
     )
     def put(self, request: Request, change_id: int, record: str, key: str) -> HttpResponse:
-        def effect() -> int:
-            expected = self.matched(change_id)
-            edit = edit_input({**take(PutRecordInput, self.body), "record": record}, key=key)
-            put_edit(actor=self.actor, change_id=change_id, edit=edit, now=self.now, expected_row_version=expected)
-            return change_id
-
-        return self.change_once(effect)
+        return self.set_to(
+            change_id, lambda: edit_input({**take(PutRecordInput, self.body), "record": record}, key=key)
+        )
 
     @extend_schema(
         operation_id="remove_record_edit",
@@ -164,16 +157,4 @@ class RecordEditView(ChangeView):
         responses=answers(ChangeSerializer),
     )
     def delete(self, request: Request, change_id: int, record: str, key: str) -> HttpResponse:
-        def effect() -> int:
-            expected = self.matched(change_id)
-            take(NothingInput, self.body)
-            remove_edit(
-                actor=self.actor,
-                change_id=change_id,
-                key=f"{record}:{key}",
-                now=self.now,
-                expected_row_version=expected,
-            )
-            return change_id
-
-        return self.change_once(effect)
+        return self.taken_out(change_id, f"{record}:{key}")
