@@ -19,7 +19,7 @@ from agents.benchmarks.measuring import HttpCalls, SqlCalls, Step, Timing, measu
 from agents.benchmarks.publications import ask, publications, request_for
 from agents.benchmarks.scratch import Scratch, scratch_database
 from agents.benchmarks.server import web_server
-from agents.benchmarks.world import MATCHES, REQUIRED, World, build_world
+from agents.benchmarks.world import MATCHES, PAST, REQUIRED, World, build_world
 from agents.models import Receipt
 from context.embeddings import model_name
 from context.matches import PASSAGES_EACH
@@ -102,8 +102,7 @@ def _cases(
     digest = _first_digest(_http(world, port, asked))
     # Questions that were asked before, each time with another budget: assembled anew, but for the question's vector.
     anew = [{**asked[turn % len(asked)], "token_budget": 60_000 - turn} for turn in range(REQUESTS)]
-    then = timezone.now().isoformat()
-    past = [{**each, "as_of": then} for each in anew]
+    past = [{**each, "as_of": PAST.isoformat()} for each in anew]
     new = [
         {**asked[turn % len(asked)], "query": f"{world.questions[turn % len(asked)]} {turn}"}
         for turn in range(REQUESTS)

@@ -18,6 +18,7 @@ from django.contrib.auth.models import Group
 from django.db import connection
 from django.utils import timezone
 
+from agents.as_of import rights_begin
 from agents.contract_proposals import edit_of_contract
 from agents.contracts import Terms
 from agents.keys import issue_key
@@ -41,12 +42,16 @@ REQUIRED = 20
 MATCHES = 8
 DOMAINS = ("legal", "sales", "finance", "people", "marketing")
 BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
+# Of so many items one was revised since, after the past moment that is asked about.
+REVISED_EVERY = 4
+PAST, REVISED = BEGINNING + timedelta(days=30), BEGINNING + timedelta(days=60)
 
 _GUARDED = (
     "context_contextitem",
     "context_contextitem_audiences",
     "context_contextversion",
     "context_passage",
+    "context_pastpassage",
 )
 
 
@@ -132,6 +137,7 @@ def _insert(
     version_rows: list[tuple[Any, ...]] = []
     passage_rows: list[tuple[Any, ...]] = []
     audience_rows: list[tuple[Any, ...]] = []
+    past_rows: list[tuple[Any, ...]] = []
     approvals = '[{"person": "Bench", "username": "bench", "at": "2026-01-01T00:00:00+00:00"}]'
     verified_until = timezone.now() + timedelta(days=200)
     for number in range(1, items + 1):
@@ -145,7 +151,9 @@ def _insert(
             required.append(key)
         parts = [text(WORDS_PER_PASSAGE) for _ in range(PASSAGES_PER_ITEM)]
         title, body = text(4).capitalize(), "\n\n".join(parts)
-        published = BEGINNING + timedelta(seconds=number)
+        revised = number % REVISED_EVERY == 0
+        begun = BEGINNING + timedelta(seconds=number)
+        published = REVISED + timedelta(seconds=number) if revised else begun
         item_rows.append(
             (
                 *(number, key, kind.pk, domain.pk, title, owner.pk, sensitivity, ["bench"], "", "", "", 365),
@@ -159,10 +167,22 @@ def _insert(
         )
         version_rows.append(
             (
-                *(number, number, 1, title, body, "{}", "[]", "en", metadata, published, published),
-                *(digest_of({"key": key, "body": body}), 1, "Bench", approvals),
+                *(number, number, 1 + revised, title, body, "{}", "[]", "en", metadata, published, published, None),
+                *(digest_of({"key": key, "body": body}), 1 + revised, "Bench", approvals),
             )
         )
+        if revised:
+            before = [text(WORDS_PER_PASSAGE) for _ in range(PASSAGES_PER_ITEM)]
+            version_rows.append(
+                (
+                    *(items + number, number, 1, title, "\n\n".join(before), "{}", "[]", "en", metadata, begun, begun),
+                    *(published, digest_of({"key": key, "body": before}), 1, "Bench", approvals),
+                )
+            )
+            past_rows += [
+                (number, items + number, ordinal, title, f"part-{ordinal}", part, 150, begun, published)
+                for ordinal, part in enumerate(before)
+            ]
         if in_board:
             audience_rows.append((number, group.pk))
         passage_rows += [
@@ -177,15 +197,15 @@ def _insert(
     )
     _copy(
         "context_contextversion (id, item_id, number, title, body, data, claims, locale, metadata, valid_from, "
-        "published_at, digest, change_number, author_label, approvals)",
+        "published_at, superseded_at, digest, change_number, author_label, approvals)",
         version_rows,
     )
     _copy("context_contextitem_audiences (contextitem_id, group_id)", audience_rows)
     with connection.cursor() as cursor:
         cursor.execute("UPDATE context_contextitem SET current_version_id = id")
         for table in ("context_contextitem", "context_contextversion"):
-            cursor.execute(f"SELECT setval('{table}_id_seq', %s)", [items])  # what is published later comes after
-        cursor.execute("DROP INDEX passage_embedding, passage_filed")
+            cursor.execute(f"SELECT setval('{table}_id_seq', %s)", [2 * items])  # what is published later comes after
+        cursor.execute("DROP INDEX passage_embedding, passage_filed, past_passage_embedding, past_passage_filed")
         cursor.execute("SELECT id, plumbline_compartment_of(id) FROM context_contextitem")
         compartments = dict(cursor.fetchall())
     # With vectors and compartments from the first: to write them afterwards would index every word twice.
@@ -195,7 +215,24 @@ def _insert(
         "in_force_from, embedding_model, compartment_id, embedding)",
         ((*row, model, compartments[row[0]], vector()) for row in passage_rows),
     )
+    _insert_past([(*row, model, compartments[row[0]], vector()) for row in past_rows])
     return required
+
+
+def _insert_past(past_rows: Sequence[tuple[Any, ...]]) -> None:
+    """As filing leaves them: under numbers of passages, with their words weighed."""
+    columns = "item_id, version_id, ordinal, heading_path, anchor, text, token_count, in_force_from, in_force_until"
+    columns += ", embedding_model, compartment_id, embedding"
+    with connection.cursor() as cursor:
+        cursor.execute(f"CREATE TEMPORARY TABLE filed_away AS SELECT {columns} FROM context_pastpassage")
+        _copy(f"filed_away ({columns})", past_rows)
+        cursor.execute(
+            f"INSERT INTO context_pastpassage (id, {columns}, approved_compartment_id, words, filed) "
+            f"SELECT nextval(pg_get_serial_sequence('context_passage', 'id')), {columns}, compartment_id, "
+            "plumbline_words(heading_path, text), plumbline_words_alone(plumbline_filed(0, heading_path, text)) "
+            "FROM filed_away"
+        )
+        cursor.execute("DROP TABLE filed_away")
 
 
 def _vectors(draw: random.Random) -> Callable[[], str]:
@@ -215,11 +252,12 @@ def _index() -> None:
     with connection.cursor() as cursor:
         # The graph of a hundred thousand vectors is built in memory, or it takes many times as long.
         cursor.execute("SET maintenance_work_mem = '512MB'")
-        cursor.execute(
-            "CREATE INDEX passage_embedding ON context_passage USING hnsw (embedding halfvec_cosine_ops) "
-            "WITH (m = 16, ef_construction = 64)"
-        )
-        cursor.execute("CREATE INDEX passage_filed ON context_passage USING gin (filed)")
+        for name, table in {"passage": "context_passage", "past_passage": "context_pastpassage"}.items():
+            cursor.execute(
+                f"CREATE INDEX {name}_embedding ON {table} USING hnsw (embedding halfvec_cosine_ops) "
+                "WITH (m = 16, ef_construction = 64)"
+            )
+            cursor.execute(f"CREATE INDEX {name}_filed ON {table} USING gin (filed)")
 
 
 def _agree(owner: User, needed: Mapping[str, Terms], now: datetime) -> list[ContextContract]:
@@ -243,16 +281,17 @@ def _register(owner: User, domains: Sequence[Domain], required: Sequence[str]) -
         # The second item is confidential: there for who writes the contract, and not for the agent.
         "refused": Terms(requirements=[*stated, {"key": f"{DOMAINS[2]}/item-2"}], token_budget=60_000, most_matches=0),
     }
-    contracts = _agree(owner, needed, now)
-    agent = save_agent(
-        actor=owner,
-        slug="bench",
-        name="Bench",
-        purpose="Measures",
-        owner=owner,
-        clearance=Sensitivity.INTERNAL,
-        domains=domains[:3],
-        contracts=contracts,
-        now=now,
-    )
+    contracts = _agree(owner, needed, BEGINNING)
+    with rights_begin(BEGINNING):
+        agent = save_agent(
+            actor=owner,
+            slug="bench",
+            name="Bench",
+            purpose="Measures",
+            owner=owner,
+            clearance=Sensitivity.INTERNAL,
+            domains=domains[:3],
+            contracts=contracts,
+            now=now,
+        )
     return issue_key(actor=owner, agent=agent, name="bench", now=now).bearer
