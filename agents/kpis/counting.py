@@ -193,12 +193,10 @@ FROM knew GROUP BY 1, 2, 3, 4
 def texts_published(asked: Asked) -> Rows:
     """Period, domain, how many versions of texts that one may know."""
     found = ContextVersion.objects.visible_to(asked.principal).order_by()
-    found = found.filter(published_at__gte=asked.since, published_at__lt=asked.until).annotate(
-        place=F("item__domain_id")
-    )
+    found = found.filter(published_at__gte=asked.since, published_at__lt=asked.until)
     if asked.domains is not None:
-        found = found.filter(place__in=list(asked.domains))
-    base, given = _sql(found, "published_at", "place")
+        found = found.filter(item__domain__in=list(asked.domains))
+    base, given = _sql(found.annotate(place=F("item__domain_id")), "published_at", "place")
     return _rows(f"SELECT {_period('published_at', asked)}, place, count(*) FROM ({base}) text GROUP BY 1, 2", given)
 
 
