@@ -50,6 +50,7 @@ class TextDiff:
     words_removed: int
     old: str = field(default="", repr=False)
     new: str = field(default="", repr=False)
+    terms: frozenset[str] = field(default=frozenset(), repr=False)
 
     @property
     def changed(self) -> bool:
@@ -58,7 +59,7 @@ class TextDiff:
     @property
     def passages(self) -> list[PassageChange]:
         """The passages that differ, those of substance first. Worked out when asked for, and kept."""
-        return changes_of(classify(self.old, self.new)) if self.old != self.new else []
+        return changes_of(classify(self.old, self.new, terms=self.terms)) if self.old != self.new else []
 
     @property
     def weight(self) -> Weight:
@@ -82,8 +83,11 @@ class FieldChange:
     new: Any
 
 
-def diff_text(old: str, new: str) -> TextDiff:
-    """Align two texts line by line and mark the words that differ. Costs milliseconds for a page of prose."""
+def diff_text(old: str, new: str, *, terms: frozenset[str] = frozenset()) -> TextDiff:
+    """Align two texts line by line and mark the words that differ. Costs milliseconds for a page of prose.
+
+    `terms` are the organisation's defined terms: where one gives way to another word, the passage changed in substance.
+    """
     old_lines, new_lines = old.splitlines(), new.splitlines()
     if old == new:
         return TextDiff(rows=tuple(_same(line) for line in new_lines), words_added=0, words_removed=0)
@@ -94,6 +98,7 @@ def diff_text(old: str, new: str) -> TextDiff:
         words_removed=sum(_words(row.old) for row in rows),
         old=old,
         new=new,
+        terms=terms,
     )
 
 

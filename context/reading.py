@@ -13,6 +13,7 @@ from context.diffs import FieldChange, TextDiff, diff_fields, diff_text
 from context.errors import InvalidInput, NotFound
 from context.models import ContextItem, ContextVersion, Domain, Kind, Relation, Sensitivity
 from context.states import with_state
+from context.term_lookup import open_terms
 
 IN_FORCE_THEN = "in_force_then"
 TEXT_FIELDS = ("body", "data", "claims")
@@ -140,10 +141,12 @@ def compare_versions(*, principal: Principal, key: str, old: int, new: int) -> V
     """What `new` says otherwise than `old`: text by word, everything else by field."""
     before = read_version(principal=principal, key=key, number=old)
     after = read_version(principal=principal, key=key, number=new)
+    texts = before.version.body, after.version.body
+    least = min(Sensitivity.from_word(each.version.metadata["sensitivity"]) for each in (before, after))
     return VersionComparison(
         old=before.version,
         new=after.version,
-        body=diff_text(before.version.body, after.version.body),
+        body=diff_text(*texts, terms=open_terms().standing_in(*texts, sensitivity=least)),
         fields=tuple(diff_fields(_fields(before), _fields(after))),
     )
 

@@ -33,6 +33,23 @@ AND (version.valid_to IS NULL OR %(at)s < version.valid_to)
 AND (version.superseded_at IS NULL OR %(at)s < version.superseded_at)
 GROUP BY version.id
 """  # noqa: S608  our own constants
+# Names of terms that whoever may read a text as sensitive as they are may know, in every group.
+_OPEN = """
+SELECT DISTINCT called.name, item.sensitivity
+FROM context_contextversion version
+JOIN context_contextitem item ON item.id = version.item_id AND item.retired_at IS NULL
+JOIN context_kind kind ON kind.id = item.kind_id AND kind.slug = 'term'
+CROSS JOIN LATERAL (
+    SELECT version.title AS name
+    UNION ALL SELECT version.data ->> 'abbreviation'
+    UNION ALL SELECT value #>> '{}' FROM jsonb_path_query(version.data, 'lax $.aliases[*]') AS value
+) AS called
+WHERE called.name <> ''
+AND version.published_at <= statement_timestamp() AND version.valid_from <= statement_timestamp()
+AND (version.valid_to IS NULL OR statement_timestamp() < version.valid_to)
+AND (version.superseded_at IS NULL OR statement_timestamp() < version.superseded_at)
+AND NOT EXISTS (SELECT FROM context_contextitem_audiences WHERE contextitem_id = item.id)
+"""
 _KINDS: tuple[NameKind, ...] = ("title", "abbreviation", "alias", "deprecated_alias")
 
 
@@ -53,3 +70,23 @@ def find_terms(*, principal: Principal, name: str, at: datetime) -> list[FoundTe
     versions = ContextVersion.objects.visible_to(principal).in_force(at).filter(pk__in=ranks).select_related("item")
     found = sorted(versions, key=lambda version: (ranks[version.pk], version.item.key))
     return [FoundTerm(version=version, by=_KINDS[ranks[version.pk]]) for version in found[:MOST_TERMS]]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenTerms:
+    """Names of terms that are open to every group, with the sensitivity of each."""
+
+    names: tuple[tuple[str, int], ...] = ()
+
+    def standing_in(self, *texts: str, sensitivity: int) -> frozenset[str]:
+        """Those that one of the texts has, and that everybody knows who may read texts of that sensitivity.
+
+        What a comparison says must not differ by who asks, nor tell anybody of a term they may not know.
+        """
+        said = "\n".join(texts).casefold()
+        return frozenset(name for name, level in self.names if level <= sensitivity and name.casefold() in said)
+
+
+def open_terms() -> OpenTerms:
+    """The right names of the terms in force: titles, aliases, abbreviations. One statement."""
+    return OpenTerms(tuple((name, level) for name, level in rows(_OPEN, {})))

@@ -17,7 +17,7 @@ from governance.governed_diffs import record_differences
 from governance.models import ITEM, Change, Edit, Operation
 from governance.proposals import FieldDifference, differences
 from governance.relation_ends import known_ends, without_unknown_ends
-from governance.summaries import base_states
+from governance.summaries import base_states, terms_of
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -90,14 +90,20 @@ def proposed_states(*, principal: Principal, edits: Sequence[Edit]) -> dict[int,
 
 
 def compare_edits(*, principal: Principal, edits: Sequence[Edit]) -> list[EditComparison]:
-    """What each edit changes, for this reader. One query for all the versions they were made on, two for relations."""
+    """What each edit changes, for this reader. One query for all the versions they were made on, two for relations, and
+    one for terms where texts differ.
+    """
     bases = base_states([edit for edit in edits if edit.operation != Operation.CREATE])
     known = known_ends(principal=principal, edits=edits, bases=bases.values())
     shown = {pk: without_unknown_ends(base, known) for pk, base in bases.items()}
-    return [_compare(edit, without_unknown_ends(edit.payload, known), shown.get(edit.pk)) for edit in edits]
+    terms = terms_of(edits, bases)
+    return [
+        _compare(edit, without_unknown_ends(edit.payload, known), shown.get(edit.pk), terms.get(edit.pk, frozenset()))
+        for edit in edits
+    ]
 
 
-def _compare(edit: Edit, payload: dict[str, Any], base: dict[str, Any] | None) -> EditComparison:
+def _compare(edit: Edit, payload: dict[str, Any], base: dict[str, Any] | None, terms: frozenset[str]) -> EditComparison:
     if edit.operation == Operation.RETIRE:
         return EditComparison(edit=edit, body=diff_text("", ""), fields=())
     if edit.record != ITEM:
@@ -107,6 +113,6 @@ def _compare(edit: Edit, payload: dict[str, Any], base: dict[str, Any] | None) -
     found = differences(base, payload)
     return EditComparison(
         edit=edit,
-        body=diff_text(before, str(payload.get("body") or "")),
+        body=diff_text(before, str(payload.get("body") or ""), terms=terms),
         fields=tuple(difference for difference in found if difference.field != "body"),
     )

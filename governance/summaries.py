@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from django.db.models import Q
 
 from context.diffs import count_words, diff_text
 from context.material import Weight
-from context.models import ContextVersion
+from context.models import ContextVersion, Sensitivity
+from context.term_lookup import OpenTerms, open_terms
 from governance.governed import governed, noun_of
 from governance.governed_diffs import record_differences
 from governance.governed_edits import record_bases
@@ -31,7 +32,8 @@ _VERBS = {
 class EditFigures:
     """One edit in figures. `fields` counts those beside the text; words are None where they were not compared.
 
-    `weight` counts the passages of a revised text that changed in substance, and in form.
+    `weight` counts the passages of a revised text that changed in substance, and in form, in view of the `terms` (the
+    defined ones) that stand in it.
     """
 
     edit: Edit
@@ -40,6 +42,7 @@ class EditFigures:
     words_added: int | None
     words_removed: int | None
     weight: Weight | None = None
+    terms: frozenset[str] = frozenset()
 
     @property
     def title(self) -> str:
@@ -70,14 +73,34 @@ class ChangeSummary:
 
 
 def figures_of(edits: Sequence[Edit], *, compare: bool | None = None) -> list[EditFigures]:
-    """Each edit against the version it was made on. One query for all versions.
+    """Each edit against the version it was made on. One query for all versions, and one for terms where texts differ.
 
     `compare` says whether texts are compared word by word; by default only where there are few.
     """
     revisions = [edit for edit in edits if edit.operation != Operation.CREATE]
     compare = len(revisions) <= COMPARED_AT_ONCE if compare is None else compare
     bases = base_states(revisions)
-    return [_figures(edit, bases.get(edit.pk), compare=compare) for edit in edits]
+    terms = terms_of(edits, bases) if compare else {}
+    return [
+        _figures(edit, bases.get(edit.pk), compare=compare, terms=terms.get(edit.pk, frozenset())) for edit in edits
+    ]
+
+
+def terms_of(edits: Iterable[Edit], bases: Mapping[int, Payload]) -> dict[int, frozenset[str]]:
+    """The defined terms in each text that an edit changes, by the edit's id. One query, or none."""
+    revised = [
+        edit
+        for edit in edits
+        if edit.record == ITEM and edit.pk in bases and bases[edit.pk].get("body") != edit.payload.get("body")
+    ]
+    known = open_terms() if revised else OpenTerms()
+    return {edit.pk: _terms(known, bases[edit.pk], edit.payload) for edit in revised}
+
+
+def _terms(known: OpenTerms, base: Payload, payload: Payload) -> frozenset[str]:
+    both = (base, payload)
+    least = min(Sensitivity.from_word(str(each["sensitivity"])) for each in both if each.get("sensitivity"))
+    return known.standing_in(*(str(each.get("body") or "") for each in both), sensitivity=least)
 
 
 def weight_of(edits: Sequence[Edit]) -> Weight | None:
@@ -133,7 +156,7 @@ def base_states(edits: Iterable[Edit]) -> dict[int, Payload]:
     return found
 
 
-def _figures(edit: Edit, base: Payload | None, *, compare: bool) -> EditFigures:
+def _figures(edit: Edit, base: Payload | None, *, compare: bool, terms: frozenset[str]) -> EditFigures:
     if edit.operation == Operation.RETIRE:
         return EditFigures(edit=edit, base=base, fields=0, words_added=None, words_removed=None)
     if edit.record != ITEM:
@@ -145,7 +168,7 @@ def _figures(edit: Edit, base: Payload | None, *, compare: bool) -> EditFigures:
     fields = sum(1 for each in differences(base, edit.payload) if each.field != "body")
     if not compare:
         return EditFigures(edit=edit, base=base, fields=fields, words_added=None, words_removed=None)
-    text = diff_text(str(base.get("body", "")), body)
+    text = diff_text(str(base.get("body", "")), body, terms=terms)
     return EditFigures(
         edit=edit,
         base=base,
@@ -153,6 +176,7 @@ def _figures(edit: Edit, base: Payload | None, *, compare: bool) -> EditFigures:
         words_added=text.words_added,
         words_removed=text.words_removed,
         weight=text.weight if text.changed else None,
+        terms=terms,
     )
 
 

@@ -165,7 +165,7 @@ def _detail(figures: EditFigures, known: set[str]) -> dict[str, Any]:
             "blocks": lines_of(payload["body"]),
             "fields": named_changes(diff_fields({}, _metadata(payload)), schema),
         }
-    text = diff_text(str(base.get("body") or ""), str(payload.get("body") or ""))
+    text = diff_text(str(base.get("body") or ""), str(payload.get("body") or ""), terms=figures.terms)
     old, new = ({**each, "body": None} for each in (base, payload))
     return {
         "fields": named_changes(diff_fields(old, new), schema),

@@ -52,3 +52,28 @@ def test_versions__two_of_them__say_what_changed_in_substance(cast: Cast, client
     assert page.count("<strong>Substantive.</strong>") == 2
     body = json.loads(client.get("/api/v1/context/items/legal/notice/diff/?from=1&to=2").content)["body"]
     assert [passage["material"] for passage in body["passages"]] == [True, True, False]
+
+
+@pytest.mark.django_db
+def test_terms__defined_word_gives_way_to_another__is_substance_everywhere_unless_the_term_is_not_for_all(
+    cast: Cast, client: Client
+) -> None:
+    before, after = (f"The member pays the {word} of each claim." for word in ("deductible", "excess"))
+    term = {"kind": "term", "title": "Deductible", "data": {"definition": "What the member bears."}}
+    for person in (cast.author, cast.reviewer):
+        person.groups.add(cast.counsel)
+    publish(cast, creation("legal/claims", body=before))
+    publish(cast, creation("legal/deductible", **term, audiences=["counsel"], owner="owner"))
+    change = submit(cast, revision("legal/claims", body=after))
+    edits = list(change.edits.select_related("kind", "domain", "item"))
+    assert "0 substantive, 1 editorial" in summarise(edits).sentence
+
+    publish(cast, creation("sales/deductible", **term))
+
+    assert "1 substantive, 0 editorial" in summarise(edits).sentence
+    client.force_login(cast.reviewer)
+    assert "which is not a defined term" in client.get(f"/changes/{change.pk}/").content.decode()
+    body = json.loads(client.get(f"/api/v1/changes/{change.pk}/diff/").content)["results"][0]["body"]
+    assert (body["substantive"], body["editorial"]) == (1, 0)
+    publish(cast, revision("legal/claims", body=after))
+    assert "which is not a defined term" in client.get("/items/legal/claims/diff/?from=1&to=2").content.decode()
