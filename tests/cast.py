@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group
 from django.utils import timezone
+from simple_history.utils import bulk_create_with_history
 
 from context.models import ContextItem, Domain, RoleGrant, Sensitivity, User
 from governance.changes import create_change, submit_change
@@ -38,12 +40,13 @@ class Cast:
 
 
 def gather() -> Cast:
-    """Make the cast. Call it once in a database."""
+    """Make the cast. Call it once in a database. Few statements, because nearly every test begins with them."""
+    password = make_password(PASSWORD)
 
     def person(username: str, first: str, last: str, clearance: Sensitivity, **more: Any) -> User:
-        return User.objects.create_user(
+        return User(
             username=username,
-            password=PASSWORD,
+            password=password,
             email=f"{username}@example.org",
             first_name=first,
             last_name=last,
@@ -51,20 +54,35 @@ def gather() -> Cast:
             **more,
         )
 
-    author = person("author", "Ada", "Author", Sensitivity.CONFIDENTIAL)
-    reviewer = person("reviewer", "Rui", "Reviewer", Sensitivity.CONFIDENTIAL)
-    owner = person("owner", "Olga", "Owner", Sensitivity.RESTRICTED)
-    auditor = person("auditor", "Aziz", "Auditor", Sensitivity.RESTRICTED)
-    admin = person("admin", "Anna", "Admin", Sensitivity.CONFIDENTIAL, is_staff=True, is_superuser=True)
-    outsider = person("outsider", "Otto", "Outsider", Sensitivity.INTERNAL)
-    legal = Domain.objects.create(slug="legal", name="Legal", owner=owner)
-    sales = Domain.objects.create(slug="sales", name="Sales")
-    finance = Domain.objects.create(slug="finance", name="Finance")
-    for domain in (legal, sales):
-        RoleGrant.objects.create(user=author, role="author", domain=domain)
-        RoleGrant.objects.create(user=reviewer, role="approver", domain=domain)
-    RoleGrant.objects.create(user=auditor, role="auditor")
-    RoleGrant.objects.create(user=admin, role="administrator")
+    author, reviewer, owner, auditor, admin, outsider = User.objects.bulk_create(
+        [
+            person("author", "Ada", "Author", Sensitivity.CONFIDENTIAL),
+            person("reviewer", "Rui", "Reviewer", Sensitivity.CONFIDENTIAL),
+            person("owner", "Olga", "Owner", Sensitivity.RESTRICTED),
+            person("auditor", "Aziz", "Auditor", Sensitivity.RESTRICTED),
+            person("admin", "Anna", "Admin", Sensitivity.CONFIDENTIAL, is_staff=True, is_superuser=True),
+            person("outsider", "Otto", "Outsider", Sensitivity.INTERNAL),
+        ]
+    )
+    legal, sales, finance = bulk_create_with_history(
+        [
+            Domain(slug="legal", name="Legal", owner=owner),
+            Domain(slug="sales", name="Sales"),
+            Domain(slug="finance", name="Finance"),
+        ],
+        Domain,
+    )
+    RoleGrant.objects.bulk_create(
+        [
+            *(
+                RoleGrant(user=user, role=role, domain=domain)
+                for domain in (legal, sales)
+                for user, role in ((author, "author"), (reviewer, "approver"))
+            ),
+            RoleGrant(user=auditor, role="auditor"),
+            RoleGrant(user=admin, role="administrator"),
+        ]
+    )
     counsel = Group.objects.create(name="counsel")
     return Cast(
         author=author,
