@@ -32,8 +32,7 @@ def _answered_by(principal: Principal) -> models.QuerySet[ContextItem]:
     """The items that the person answers for: as agents/recall/rights.py says it of one."""
     held = [domain_id for role, domain_id in principal.roles if role in (Role.STEWARD, "domain_owner")]
     part = Q(owner=principal.id) | Q(stewards=principal.id) | Q(domain__in=[each for each in held if each is not None])
-    found = ContextItem.objects.all() if None in held else ContextItem.objects.filter(part)
-    return found.values("pk")
+    return ContextItem.objects.all() if None in held else ContextItem.objects.filter(part)
 
 
 class RecallCase(models.Model):

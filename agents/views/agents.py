@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Count, Max, Q
+from django.db.models import Count, Max, Q, prefetch_related_objects
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -21,6 +21,7 @@ from agents.views.reaching import reaching_of
 from context.errors import DomainError, NotFound
 from context.models import Role
 from context.views.pages import PageRequest, page
+from context.views.paging import page_of
 from governance.forms.edit_form import said
 from governance.models import AuditEvent
 
@@ -28,6 +29,7 @@ LATELY = timedelta(days=30)
 LIFETIMES = {"30": 30, "90": 90, "365": 365}
 GRACES = {"0": 0, "1": 1, "7": 7}
 SHOWN = 15
+ON_A_PAGE = 50
 
 
 @require_GET
@@ -36,23 +38,36 @@ def agents(request: PageRequest) -> HttpResponse:
     """The registry, as far as this person may know of it."""
     now = timezone.now()
     lately = now - LATELY
-    found = (
+    asked, state = request.GET.get("q", "").strip()[:100], request.GET.get("state", "")
+    known = list(
         visible_agents(request.principal)
         .select_related("owner")
-        .prefetch_related("domains", "contracts")
         .annotate(
             last_seen=Max("keys__last_used_at"),
             refused=Count("refusals", filter=Q(refusals__refused_at__gte=lately), distinct=True),
         )
         .order_by("name")
     )
-    listed = list(found)
-    skew = skew_of(principal=request.principal, agents=listed)
+    listed = [
+        each
+        for each in known
+        if asked.casefold() in f"{each.name} {each.slug}".casefold()
+        and (state not in AgentState.values or each.state == state)
+    ]
+    shown = page_of(request, listed, ON_A_PAGE)
+    prefetch_related_objects(list(shown.object_list), "domains", "contracts")
+    skew = skew_of(principal=request.principal, agents=known)
     context = {
         "now": now,
-        "agents": listed,
-        "sanctioned": sum(agent.state == AgentState.SANCTIONED for agent in listed),
-        "refused": sum(1 for agent in listed if agent.refused),
+        "page": shown,
+        "asked": asked,
+        "state": state if state in AgentState.values else "",
+        "states": AgentState.choices,
+        "figures": {
+            "all": len(known),
+            "sanctioned": sum(agent.state == AgentState.SANCTIONED for agent in known),
+        },
+        "refused": sum(1 for agent in known if agent.refused),
         "skew": skew,
         "behind": sum(1 for each in skew.values() if each.behind),
     }

@@ -200,7 +200,7 @@ def counts_in_words(step: MapStep) -> list[str]:
 def texts_in_words(step: MapStep) -> str:
     if not step.contract_known:
         return "texts that you may not see"
-    counted = Counter(each.freshness for each in step.items)
+    counted = Counter[str](each.freshness for each in step.items)
     parts = [f"{counted[each]} {each}" for each in ("overdue", "due soon", "fresh") if counted[each]]
     missing = f"{len(step.gaps)} missing" if step.gaps else ""
     said = ", ".join(part for part in (missing, *parts) if part)

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -22,6 +21,7 @@ from agents.templatetags.runs import Bar, seconds
 from context.errors import DomainError, NotFound
 from context.moments import moment_of
 from context.views.pages import PageRequest, page
+from context.views.paging import page_of
 from governance.forms.edit_form import said
 
 ON_A_PAGE = 50
@@ -45,10 +45,8 @@ def flow_runs(request: PageRequest) -> HttpResponse:
         found = found.filter(state=state)
     if slug:
         found = found.filter(flow_version__flow__slug=slug)
-    asked = request.GET.get("page", "1")
-    paginator = Paginator(found, ON_A_PAGE)
     context = {
-        "page": paginator.get_page(asked if asked.isascii() and asked.isdigit() and len(asked) < 7 else 1),
+        "page": page_of(request, found, ON_A_PAGE),
         "state": state if state in FlowRunState.values else "",
         "slug": slug,
         "states": FlowRunState.choices,

@@ -8,7 +8,6 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db.models import Count, Q
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -27,6 +26,7 @@ from agents.views.flow_map import COMPACT_FROM, VERDICTS, counts_in_words, draw_
 from agents.views.routes import may_propose_some, problems_by_level
 from context.errors import DomainError, NotFound, NotPermitted
 from context.views.pages import PageRequest, page
+from context.views.paging import page_of
 from governance.changes import create_change
 from governance.edits import EditInput
 from governance.forms.edit_form import said
@@ -44,9 +44,7 @@ def flows(request: PageRequest) -> HttpResponse:
     now = timezone.now()
     found = Flow.objects.visible_to(request.principal).filter(current_version__isnull=False)
     found = found.select_related("owner", "domain", "current_version").order_by("retired_at", "name")
-    asked = request.GET.get("page", "1")
-    paginator = Paginator(found, FLOWS_ON_A_PAGE)
-    shown = paginator.get_page(asked if asked.isascii() and asked.isdigit() and len(asked) < 7 else 1)
+    shown = page_of(request, found, FLOWS_ON_A_PAGE)
     runs = FlowRun.objects.visible_to(request.principal)
     counted = {
         row["flow_version__flow"]: row

@@ -26,6 +26,8 @@ def item_recall(*, request: PageRequest, item: ContextItem, now: datetime) -> tu
     asked = request.resolver_match.kwargs.get("number") if request.resolver_match else None
     current = item.current_version
     number = asked if isinstance(asked, int) else current.number if current is not None else None
+    if number is None:
+        return None
     version = ContextVersion.objects.select_related("item").filter(item=item, number=number).first()
     if version is None:
         return None

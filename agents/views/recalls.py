@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db.models import Count, Q
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -24,6 +23,7 @@ from agents.use import visible_agents
 from context.errors import DomainError, NotFound, NotPermitted
 from context.models import ContextVersion
 from context.views.pages import PageRequest, page
+from context.views.paging import page_of
 from governance.forms.edit_form import said
 
 CASES_ON_A_PAGE, ENTRIES_ON_A_PAGE = 50, 50
@@ -45,7 +45,7 @@ def recalls(request: PageRequest) -> HttpResponse:
         "now": timezone.now(),
         "state": which,
         "figures": figures,
-        "page": _page_of(request, found.order_by("closed_at", "-opened_at", "-pk"), CASES_ON_A_PAGE),
+        "page": page_of(request, found.order_by("closed_at", "-opened_at", "-pk"), CASES_ON_A_PAGE),
     }
     return render(request, "agents/recalls.html", context)
 
@@ -97,8 +97,8 @@ def recall(request: PageRequest, number: int) -> HttpResponse:
     answers = answers_for(principal, case.version)
     everything = RecallEntry.objects.visible_to(principal, case, answers=answers)
     state, agent = _filters(request)
-    shown = _page_of(request, _narrowed(everything, state, agent), ENTRIES_ON_A_PAGE)
-    known = particulars_of(entries=shown.object_list, principal=principal)
+    shown = page_of(request, _narrowed(everything, state, agent), ENTRIES_ON_A_PAGE)
+    known = particulars_of(entries=list(shown.object_list), principal=principal)
     mine = set(visible_agents(principal).values_list("pk", flat=True))
     figures = everything.aggregate(
         all=Count("pk"),
@@ -213,11 +213,6 @@ def _narrowed(entries: Any, state: str, agent: str) -> Any:
     if state:
         found = found.filter(state=state)
     return found.filter(agent__slug=agent) if agent else found
-
-
-def _page_of(request: PageRequest, rows: Any, size: int) -> Any:
-    asked = request.GET.get("page", "1")
-    return Paginator(rows, size).get_page(asked if asked.isascii() and asked.isdigit() and len(asked) < 7 else 1)
 
 
 def _is_in_force(version: ContextVersion) -> bool:

@@ -7,7 +7,6 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
 from django.db.models import Count, Q
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
@@ -25,6 +24,7 @@ from context.errors import DomainError, NotFound
 from context.markdown import render as render_markdown
 from context.restricted_reads import of_version, record_restricted
 from context.views.pages import PageRequest, page
+from context.views.paging import page_of
 from governance.forms.edit_form import said
 
 ON_A_PAGE = 50
@@ -49,8 +49,7 @@ def queue(request: PageRequest) -> HttpResponse:
     found = waiting.filter(state=states[kind]) if kind in states else waiting
     if agent:
         found = found.filter(agent__slug=agent)
-    asked = request.GET.get("page", "1")
-    shown = Paginator(found, ON_A_PAGE).get_page(asked if asked.isascii() and asked.isdigit() and len(asked) < 7 else 1)
+    shown = page_of(request, found, ON_A_PAGE)
     context = {
         "now": now,
         "figures": figures,

@@ -12,6 +12,9 @@ from django.views.decorators.http import require_GET
 
 from agents.skew import Holding, Standing, skew_map, summary_of
 from context.views.pages import PageRequest, page
+from context.views.paging import page_of
+
+ON_A_PAGE = 100
 
 # Each standing in a word, with its tone and its icon.
 WORDS: Mapping[Standing, tuple[str, str, str]] = {
@@ -57,6 +60,7 @@ def skew(request: PageRequest) -> HttpResponse:
         "now": now,
         "only": only,
         "rows": rows,
+        "page": page_of(request, rows, ON_A_PAGE),
         "summary": summary,
         "told": ", ".join(f"{count} {SAID[each]}" for each, count in summary.items() if count),
         "first": min((each.behind_since for each in holdings if each.behind_since), default=None),
