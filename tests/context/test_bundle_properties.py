@@ -248,7 +248,7 @@ MUTATIONS: dict[str, Mutation] = {
         "TRUE",
         {**PAST, **BY_KEY},
     ),
-    "domain then": (ALL, "id = ANY (%(then_domains)s::bigint[])", "TRUE", {**PAST, **BY_KEY}),
+    "domain then": (ALL, " id = ANY (%(then_domains)s::bigint[])", " TRUE", {**PAST, **BY_KEY}),
     "text in force until a planned one": (ALL, "version.id = item.current_version_id OR", "TRUE OR", {**NOW, **BY_KEY}),
     "match not yet in force": ((context.search,), "passage.in_force_from <= %(at)s", "TRUE", {**NOW, **FOLLOWED}),
     "match no longer in force": (
