@@ -96,3 +96,23 @@ def test_run__paused_and_resumed_and_cancelled_on_the_page(cast: Cast, by: Runne
         run.refresh_from_db()
         assert run.state == state
         assert owner.get(f"/runs/{run.pk}/").status_code == 200
+
+
+def test_review__queue_and_page__show_what_is_due_first_with_what_the_checks_found_marked(
+    cast: Cast, by: Runner
+) -> None:
+    later, run = reviewed(cast, by, "plain"), reviewed(cast, by, {"note": "<b>synergy</b>", "also": ["x", 1, None]})
+    Run.objects.filter(pk=run.pk).update(due_at=timezone.now() - timezone.timedelta(hours=2))
+    owner = signed_in(cast, "owner")
+    queue = owner.get("/runs/reviews/").content.decode()
+    assert queue.index(str(run.pk)) < queue.index(str(later.pk))
+    assert "1 is overdue" in queue
+    page = owner.get(f"/runs/{run.pk}/review/").content.decode()
+    assert "1 of 2" in page
+    assert "&lt;b&gt;synergy" in page
+    assert "<b>synergy" not in page
+    assert 'id="at-1" class="out-mark"' in page
+    assert 'href="#at-1"' in page
+    moved = owner.post(f"/runs/{run.pk}/review/", {"decision": "approve", "digest": run.output_digest, "on": "1"})
+    assert moved["Location"] == f"/runs/{later.pk}/review/"
+    assert "No run waits" in signed_in(cast, "author").get("/runs/reviews/").content.decode()
