@@ -13,8 +13,7 @@ _SILENT = frozenset(
     "script style template noscript svg nav footer aside form select button iframe object title".split()
 )
 _BLOCKS = frozenset(
-    "p div section article main header ul ol li table tr blockquote pre h1 h2 h3 h4 h5 h6 hr dl dt dd figure"
-    " br".split()
+    "p div section article main header ul ol li table tr blockquote pre h1 h2 h3 h4 h5 h6 hr dl dt dd figure br".split()
 )
 _VOID = frozenset("area base br col embed hr img input link meta source track wbr".split())
 _HEADINGS = {f"h{level}": "#" * level for level in range(1, 7)}
