@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from context.access import principal_for
 from context.digests import iso
+from governance.drift.tuning import tune_detector
 from governance.inbox import inbox_for
 from governance.models import Finding
 from governance.verification import verify_items
@@ -43,6 +44,30 @@ def test_stale__overdue__is_found_once_and_resolved_by_confirming_it(cast: Cast)
     finding.refresh_from_db()
     assert finding.state == "resolved"
     assert finding.reason.startswith("Olga Owner confirmed “Cap”")
+
+
+def test_stale__overdue__waits_for_the_grace_of_its_domain_and_weighs_more_the_longer_it_lasts(cast: Cast) -> None:
+    begun = timezone.now()
+    publish(cast, creation("legal/cap", owner="owner", review_interval_days=90, sensitivity="confidential"), now=begun)
+    tune_detector(
+        actor=cast.owner,
+        detector="stale",
+        domain=cast.legal,
+        enabled=True,
+        severity=None,
+        hold_back=False,
+        options={"grace_days": 10},
+        now=begun,
+    )
+    scan(now=begun + 99 * DAY)
+    assert not Finding.objects.exists()
+    scan(now=begun + 101 * DAY)
+    light = Finding.objects.get().severity
+    scan(now=begun + 400 * DAY)
+    grave = Finding.objects.get().severity
+    assert light < grave
+    scan(now=begun + 401 * DAY, full=True)
+    assert (Finding.objects.get().severity, Finding.objects.get().times_opened) == (grave, 1)
 
 
 def test_stale__validity__ending_then_ended_then_followed(cast: Cast) -> None:
