@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -51,22 +52,13 @@ def resolve_findings(
     expected_row_version: int | None = None,
 ) -> list[Finding]:
     """Say that the causes are gone, and which version of the item did it, where one did."""
-    why = _reason(reason)
 
-    def step(finding: Finding) -> dict[str, Any]:
+    def note(finding: Finding) -> dict[str, Any]:
         finding.resolved_by_version = version
-        return _settle(finding, FindingState.RESOLVED, actor, why, now)
+        return {}
 
-    return act(
-        actor=actor,
-        finding_ids=finding_ids,
-        verb="resolved",
-        step=step,
-        now=now,
-        right=True,
-        lifts=True,
-        expected_row_version=expected_row_version,
-    )
+    settled = _Settled(FindingState.RESOLVED, verb="resolved", right=True, note=note)
+    return _settle_all(settled, actor, finding_ids, reason, now, expected_row_version)
 
 
 def dismiss_findings(
@@ -81,21 +73,10 @@ def dismiss_findings(
     """Say that they are none, and why: the same evidence stays quiet from now on. `harmless`: it is as the detector
     says, but nothing to mend; else the detector was wrong, which counts against its precision.
     """
-    why = _reason(reason)
-
-    def step(finding: Finding) -> dict[str, Any]:
-        return {**_settle(finding, FindingState.DISMISSED, actor, why, now), "harmless": harmless}
-
-    return act(
-        actor=actor,
-        finding_ids=finding_ids,
-        verb="dismissed",
-        step=step,
-        now=now,
-        right=harmless,
-        lifts=True,
-        expected_row_version=expected_row_version,
+    settled = _Settled(
+        FindingState.DISMISSED, verb="dismissed", right=harmless, note=lambda finding: {"harmless": harmless}
     )
+    return _settle_all(settled, actor, finding_ids, reason, now, expected_row_version)
 
 
 def except_findings(
@@ -167,11 +148,43 @@ def assign_findings(
     )
 
 
-def _settle(finding: Finding, state: FindingState, actor: Principal, reason: str, now: datetime) -> dict[str, Any]:
-    _require_unsettled(finding)
-    finding.reason, finding.state, finding.closed_at = reason, state, now
-    finding.closed_by_id, finding.excepted_until = _person(actor), None
-    return {"reason": reason, "version": finding.resolved_by_version}
+@dataclass(frozen=True)
+class _Settled:
+    """How findings end. `note` writes on each what this end adds, and says it for the record."""
+
+    state: FindingState
+    verb: str
+    right: bool
+    note: Callable[[Finding], dict[str, Any]]
+
+
+def _settle_all(
+    settled: _Settled,
+    actor: Principal,
+    finding_ids: Collection[int],
+    reason: str,
+    now: datetime,
+    expected_row_version: int | None,
+) -> list[Finding]:
+    why = _reason(reason)
+
+    def step(finding: Finding) -> dict[str, Any]:
+        noted = settled.note(finding)
+        _require_unsettled(finding)
+        finding.reason, finding.state, finding.closed_at = why, settled.state, now
+        finding.closed_by_id, finding.excepted_until = _person(actor), None
+        return {"reason": why, "version": finding.resolved_by_version, **noted}
+
+    return act(
+        actor=actor,
+        finding_ids=finding_ids,
+        verb=settled.verb,
+        step=step,
+        now=now,
+        right=settled.right,
+        lifts=True,
+        expected_row_version=expected_row_version,
+    )
 
 
 def _require_unsettled(finding: Finding) -> None:
