@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import StringIO
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -31,7 +32,7 @@ def scratch_database() -> Iterator[Scratch]:
     web = os.environ.get("DATABASE_URL")
     if not owner or not web:
         raise CommandError("Set DATABASE_URL and DATABASE_OWNER_URL (a role that may create databases), or neither.")
-    name = f"plumbline_bench_{secrets.token_hex(4)}"
+    name = scratch_name(owner)
     with psycopg.connect(_with_name(owner, "postgres"), autocommit=True) as maintenance:
         try:
             maintenance.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
@@ -45,13 +46,18 @@ def scratch_database() -> Iterator[Scratch]:
         _furnish(made.owner)
         _connect_as(made.owner)
         call_command("migrate", verbosity=0)
-        call_command("grant_web_role", verbosity=0, stdout=open(os.devnull, "w"))  # noqa: SIM115
+        call_command("grant_web_role", verbosity=0, stdout=StringIO())
         yield made
     finally:
         connections.close_all()
         connection.settings_dict.update(before)
         with psycopg.connect(_with_name(owner, "postgres"), autocommit=True) as maintenance:
             maintenance.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def scratch_name(owner: str) -> str:
+    """A new name, after the database beside which it is made, so that each measurement can tell its own."""
+    return f"{urlsplit(owner).path.strip('/')[:40] or 'plumbline'}_bench_{secrets.token_hex(4)}"
 
 
 def _furnish(owner: str) -> None:
