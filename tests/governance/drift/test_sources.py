@@ -98,6 +98,20 @@ def test_source__that_changes__is_a_finding_whose_draft_mends_it(cast: Cast, ser
     assert verify_chain().holds
 
 
+def test_source__row_says_what_no_event_tells__the_next_scan_sees_it_and_sees_it_gone(
+    cast: Cast, server: Server
+) -> None:
+    begun = named(cast, "url", f"{server.url}/page")
+    read(begun + DAY)
+    scan(now=begun + DAY)
+    WatchedSource.objects.update(state="unreadable", why="too_large", reason="It is too large.")
+    scan(now=begun + 2 * DAY)
+    assert Finding.objects.get().state == "open"
+    WatchedSource.objects.update(state="unchanged", why="", reason="")
+    scan(now=begun + 3 * DAY)
+    assert Finding.objects.get().state == "resolved"
+
+
 def test_source__that_goes_back__ends_its_finding(cast: Cast, server: Server) -> None:
     begun = named(cast, "url", f"{server.url}/page")
     read(begun + DAY)

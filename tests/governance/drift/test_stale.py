@@ -101,6 +101,13 @@ def test_stale__validity__ending_then_ended_then_followed(cast: Cast) -> None:
     )
 
 
+def test_stale__ended_and_overdue__is_one_finding_as_what_is_over_is_not_to_be_confirmed(cast: Cast) -> None:
+    begun = timezone.now() - 70 * DAY
+    publish(cast, creation("legal/pilot", valid_to=iso(begun + 10 * DAY), review_interval_days=5), now=begun)
+    scan(now=begun + 20 * DAY)
+    assert "ended on" in Finding.objects.get().evidence["sentence"]
+
+
 def test_stale__ending_with_a_successor_published__is_none(cast: Cast) -> None:
     begun = timezone.now()
     end = begun + 20 * DAY
