@@ -23,7 +23,9 @@ def item_use(*, request: PageRequest, item: ContextItem, now: datetime) -> tuple
 
 def item_recall(*, request: PageRequest, item: ContextItem, now: datetime) -> tuple[str, dict[str, Any]] | None:
     """To recall the version that the page shows, for who answers for the text, or to its case."""
-    asked = request.resolver_match.kwargs.get("number") if request.resolver_match else None
+    match = request.resolver_match
+    # Other pages that show the item, a finding's, have numbers of their own.
+    asked = match.kwargs.get("number") if match is not None and match.view_name == "context:version" else None
     current = item.current_version
     number = asked if isinstance(asked, int) else current.number if current is not None else None
     if number is None:

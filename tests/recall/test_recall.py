@@ -13,9 +13,10 @@ from agents.recall.tracing import footprint_of, particulars_of, uses_of
 from agents.runs.contexts import give_bundle
 from agents.runs.finishing import complete_run
 from agents.runs.leases import claim_run
-from context.access import principal_for
+from context.access import SYSTEM, principal_for
 from context.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from context.models import ContextVersion
+from governance.drift.findings import Sighting, open_finding
 from governance.models import AuditEvent, Notification
 from tests.cast import Cast, creation, publish, revision
 from tests.runs.conftest import Runner, runner, started
@@ -164,6 +165,10 @@ def test_pages__recall_from_the_text_to_the_last_entry__work_and_hide_from_who_h
     author.force_login(cast.author)
     assert "/recalls/new/?item=legal%2Fcap&amp;version=1" in owner.get("/items/legal/cap/").content.decode()
     assert "/recalls/new/" not in author.get("/items/legal/cap/").content.decode()
+    item = ContextVersion.objects.get(item__key="legal/cap").item
+    seen = Sighting(detector="test", summary="Off.", cause={}, evidence={}, item=item, domain=item.domain)
+    about = open_finding(seen=seen, now=timezone.now(), actor=SYSTEM)
+    assert "Recall version 1" in owner.get(f"/findings/{about.pk}/").content.decode()
     asked = owner.get("/recalls/new/?item=legal/cap&version=1").content.decode()
     assert "1 run" in asked
     assert owner.post("/recalls/new/", {"item": "legal/cap", "version": "1", "reason": " "}).status_code == 422
