@@ -214,41 +214,58 @@ NOW, PAST = {"day": None}, {"day": -2.5}
 BY_KEY = {"style": "keys", "required": False, "budget": 100_000}
 FOLLOWED = {"style": "follow", "required": False, "budget": 100_000}
 LOW, HIGH = (Reader(clearance=clearance, board=True, sales=True, legal=True) for clearance in (1, 3))
+NO_SALES, NO_BOARD = replace(HIGH, sales=False), replace(HIGH, board=False)
+RAISED = {**BY_KEY, "reader": HIGH, "then": None}
 LOWERED = {**BY_KEY, "reader": LOW, "then": HIGH}
 Mutation = tuple[tuple[ModuleType, ...], str, str, dict[str, Any]]
 MUTATIONS: dict[str, Mutation] = {
-    "clearance": (ALL, "item.sensitivity <= %(reader_clearance)s", "TRUE", {**NOW, **BY_KEY}),
+    "clearance": (ALL, "item.sensitivity <= %(reader_clearance)s", "TRUE", {**NOW, **BY_KEY, "reader": LOW}),
     "clearance of what is reached": (
         (context.neighbourhood,),
         "item.sensitivity <= %(reader_clearance)s",
         "TRUE",
         {**NOW, **FOLLOWED, "reader": LOW},
     ),
-    "domain": (ALL, "item.domain_id = ANY (%(reader_domains)s::bigint[])", "TRUE", {**NOW, **BY_KEY}),
+    "domain": (
+        ALL,
+        "item.domain_id = ANY (%(reader_domains)s::bigint[])",
+        "TRUE",
+        {**NOW, **BY_KEY, "reader": NO_SALES},
+    ),
     "audience": (
         ALL,
         "NOT EXISTS (SELECT FROM context_contextitem_audiences WHERE contextitem_id = item.id)",
         "TRUE",
-        {**NOW, **BY_KEY},
+        {**NOW, **BY_KEY, "reader": NO_BOARD},
     ),
-    "not yet true": (ALL, "version.valid_from <= moment.at", "TRUE", {**NOW, **BY_KEY}),
-    "expired": (ALL, "(version.valid_to IS NULL OR version.valid_to > moment.at)", "TRUE", {**NOW, **BY_KEY}),
+    "not yet true": (ALL, "version.valid_from <= moment.at", "TRUE", {**NOW, **RAISED}),
+    "expired": (ALL, "(version.valid_to IS NULL OR version.valid_to > moment.at)", "TRUE", {**NOW, **RAISED}),
     "superseded": (
         ALL,
         "(version.superseded_at IS NULL OR version.superseded_at > moment.at)",
         "TRUE",
-        {**NOW, **BY_KEY},
+        {**NOW, **RAISED},
     ),
-    "not yet known": (ALL, "version.published_at <= moment.at", "TRUE", {**PAST, **BY_KEY}),
+    "not yet known": (ALL, "version.published_at <= moment.at", "TRUE", {**PAST, **RAISED}),
     "clearance of the text": (ALL, "ELSE 3 END) <= %(reader_clearance)s", "ELSE 3 END) <= 3", {**PAST, **LOWERED}),
-    "clearance then": (ALL, "ELSE 3 END) <= %(then_clearance)s", "ELSE 3 END) <= 3", {**PAST, **BY_KEY}),
+    "clearance then": (
+        ALL,
+        "ELSE 3 END) <= %(then_clearance)s",
+        "ELSE 3 END) <= 3",
+        {**PAST, **BY_KEY, "reader": HIGH, "then": LOW},
+    ),
     "audience of the text": (
         ALL,
         "jsonb_array_length(coalesce(version.metadata -> 'audiences', '[]')) = 0",
         "TRUE",
-        {**PAST, **BY_KEY},
+        {**PAST, **BY_KEY, "reader": NO_BOARD},
     ),
-    "domain then": (ALL, " id = ANY (%(then_domains)s::bigint[])", " TRUE", {**PAST, **BY_KEY}),
+    "domain then": (
+        ALL,
+        " id = ANY (%(then_domains)s::bigint[])",
+        " TRUE",
+        {**PAST, **BY_KEY, "reader": HIGH, "then": NO_SALES},
+    ),
     "text in force until a planned one": (ALL, "version.id = item.current_version_id OR", "TRUE OR", {**NOW, **BY_KEY}),
     "match not yet in force": ((context.search,), "passage.in_force_from <= %(at)s", "TRUE", {**NOW, **FOLLOWED}),
     "match no longer in force": (
