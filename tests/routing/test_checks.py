@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from itertools import product
 from typing import Any
 
@@ -208,8 +209,6 @@ def test_check__more_cases_than_are_looked_at__is_said_and_not_guessed() -> None
 
 @pytest.mark.parametrize("size", [100, 500])
 def test_check__hundreds_of_rules__takes_a_moment(size: int) -> None:
-    import time  # noqa: PLC0415
-
     made = table(
         *(
             rule(f"r{n}", ("task.type", "is", TYPES[n % 3]), ("field.value", "between", [n, n + 2]), then=to("agent"))
