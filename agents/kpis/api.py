@@ -17,6 +17,8 @@ from agents.kpis.sheet import csv_of
 from config.api.described import number, word
 from config.api.views import ApiView, json_response
 from context.digests import iso
+from context.errors import NotFound
+from context.reading import UnknownFilter
 
 USUAL_DAYS = 30
 _WHOLE = {
@@ -100,15 +102,18 @@ class KpisView(ApiView):
         responses={(200, "application/json"): ReportSerializer, (200, "text/csv"): OpenApiTypes.STR},
     )
     def get(self, request: Request) -> HttpResponse:
-        found = report(
-            principal=self.principal,
-            days=self.query.integer("days", default=USUAL_DAYS, minimum=1, maximum=LONGEST_DAYS),
-            by=self.query.choice("by", BY) if self.query.text("by") else "",
-            agent=self.query.text("agent"),
-            domain=self.query.text("domain"),
-            flow=self.query.text("flow"),
-            now=self.now,
-        )
+        try:
+            found = report(
+                principal=self.principal,
+                days=self.query.integer("days", default=USUAL_DAYS, minimum=1, maximum=LONGEST_DAYS),
+                by=self.query.choice("by", BY) if self.query.text("by") else "",
+                agent=self.query.text("agent"),
+                domain=self.query.text("domain"),
+                flow=self.query.text("flow"),
+                now=self.now,
+            )
+        except NotFound as error:
+            raise UnknownFilter(error.detail, field=error.field, fix="Take a slug of those you may see.") from error
         if self.query.choice("format", ("json", "csv")) == "csv":
             return csv_of(found)
         return json_response(as_json(found))

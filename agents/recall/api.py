@@ -9,9 +9,9 @@ from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 
 from agents.models import RecallCase, RecallEntry, RecallEntryState
-from agents.recall.cases import extend_case, find_case, find_version, open_case
+from agents.recall.cases import extend_case, find_case, find_version, open_case, trace
 from agents.recall.reading import case_as_json, cases_with_counts, entry_as_json, footprint_as_json
-from agents.recall.rights import answers_for, require_right
+from agents.recall.rights import answers_for
 from agents.recall.serializers import (
     CasePageSerializer,
     CaseSerializer,
@@ -24,13 +24,14 @@ from agents.recall.serializers import (
     SettleInput,
 )
 from agents.recall.settling import settle_entries
-from agents.recall.tracing import footprint_of, particulars_of
+from agents.recall.tracing import particulars_of
 from config.api.described import CURSOR, LIMIT, answers, number, word
 from config.api.fields import take
 from config.api.pages import read_page
 from config.api.views import ApiView, json_response
 from context.errors import NotFound
 from context.models import User
+from context.reading import UnknownFilter
 
 STATES = ("open", "closed")
 
@@ -65,9 +66,11 @@ class TraceView(RecallView):
     )
     def get(self, request: Request) -> HttpResponse:
         asked = self.query.integer("version", default=0, minimum=0, maximum=2**31 - 1)
-        version = find_version(principal=self.principal, key=self.query.text("item") or "", number=asked)
-        require_right(self.principal, version)
-        return json_response(footprint_as_json(footprint_of(version_id=version.pk)))
+        try:
+            version = find_version(principal=self.principal, key=self.query.text("item") or "", number=asked)
+        except NotFound as error:
+            raise UnknownFilter(error.detail, field="item", fix="Name an item and one of its versions.") from error
+        return json_response(footprint_as_json(trace(principal=self.principal, version=version, now=self.now)))
 
 
 class CasesView(RecallView):

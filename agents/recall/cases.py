@@ -11,7 +11,7 @@ from django.db import IntegrityError, transaction
 
 from agents.models import Agent, RecallCase, RecallEntry
 from agents.recall.rights import answers_for, require_right
-from agents.recall.tracing import Use, uses_of
+from agents.recall.tracing import Footprint, Use, footprint_of, uses_of
 from context.access import Principal, principal_for
 from context.digests import check_storable
 from context.errors import Conflict, InvalidInput, NotFound
@@ -84,6 +84,14 @@ def open_case(*, actor: User, key: str, number: int, reason: str, now: datetime)
         )
     runs = sum(1 for entry in entries if entry.run_id is not None)
     return Opened(case=case, runs=runs, agents=len(entries) - runs)
+
+
+def trace(*, principal: Principal, version: ContextVersion, now: datetime) -> Footprint:
+    """What a version touched, in figures, for who may open a case about it."""
+    subject = subject_of(version)
+    with denials_recorded(actor=principal, action="agents.recall.trace", subject=lambda: subject, now=now):
+        require_right(principal, version)
+    return footprint_of(version_id=version.pk)
 
 
 def later_uses(*, case: RecallCase) -> list[Use]:

@@ -14,11 +14,11 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.models import Agent, RecallCase, RecallEntry, RecallEntryState
-from agents.recall.cases import extend_case, find_case, find_version, later_uses, open_case
+from agents.recall.cases import extend_case, find_case, find_version, later_uses, open_case, trace
 from agents.recall.reading import cases_with_counts
-from agents.recall.rights import answers_for, require_right
+from agents.recall.rights import answers_for
 from agents.recall.settling import MOST_AT_ONCE, settle_entries
-from agents.recall.tracing import footprint_of, particulars_of
+from agents.recall.tracing import particulars_of
 from agents.use import visible_agents
 from context.errors import DomainError, NotFound, NotPermitted
 from context.models import ContextVersion
@@ -73,8 +73,7 @@ def new_recall(request: PageRequest) -> HttpResponse:
             else:
                 messages.success(request, "Nothing had used the version: the case is on record, and closed.")
             return HttpResponseRedirect(reverse("agents:recall", args=[opened.case.pk]))
-    require_right(request.principal, version)
-    touched = footprint_of(version_id=version.pk)
+    touched = trace(principal=request.principal, version=version, now=timezone.now())
     context = {
         "now": timezone.now(),
         "version": version,

@@ -64,6 +64,8 @@ RECORDED_ABOVE = {
     "agents.contract_proposals.propose_contract": "changes.create_change; it refuses itself only what is no person",
     "agents.mcp.view.mcp": "what a tool refuses is recorded by the function it calls",
     "agents.mcp.view.check_address": "a key in an address is refused before anybody is known",
+    "agents.recall.rights.require_right": "each step of a recall",
+    "agents.task_quality.measuring.measure": "nobody: whoever owns the machine measures in a scratch database",
     "agents.runs.reviewing.review_run": "itself; before that it refuses only what is no person",
 }
 
