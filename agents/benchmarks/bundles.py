@@ -82,16 +82,16 @@ def run(*, items: int, clients: int, seconds: float, say: Callable[[str], None])
                     cases[name] = measure(calls, clients=seats, seconds=seconds)
                 say("timing publications")
                 cases |= publications(world=world, port=port)
-    setting = {
-        "items": items,
-        "passages": world.passages,
-        "clients": clients,
-        "seconds": seconds,
-        "required": REQUIRED,
-        "matches": MATCHES,
-        "embedding_model": model_name(),
-        **_server(),
-    }
+        setting = {
+            "items": items,
+            "passages": world.passages,
+            "clients": clients,
+            "seconds": seconds,
+            "required": REQUIRED,
+            "matches": MATCHES,
+            "embedding_model": model_name(),
+            **_server(),
+        }
     return Report(cases=cases, ratios=_ratios(cases), setting=setting)
 
 
