@@ -23,6 +23,7 @@ WRITES = {
     "POST bundles/",
     "POST runs/",
     "POST runs/claim/",
+    "POST flows/{slug}/runs/",
     "PUT memory/{namespace}/{key}/",
     "POST feedback/",
     "POST routing/decide/",

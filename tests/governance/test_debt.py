@@ -89,8 +89,8 @@ def test_queue__used_text__comes_before_one_that_is_longer_overdue(cast: Cast) -
 
     assert [each.item.key for each in queue] == ["legal/used", "legal/idle"]
     assert [each.debt.deliveries for each in queue] == [120, 0]
-    # Four for the principal; then who answers for domains and the items. Their use is one more, on the raw connection.
-    assert len(queries) == 4 + 2
+    # Three for the principal; then who answers for domains and the items. Their use is one more, on the raw connection.
+    assert len(queries) == 3 + 2
 
 
 def test_usage__item_in_two_versions_of_one_bundle__counts_once(cast: Cast) -> None:
