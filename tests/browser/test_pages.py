@@ -164,14 +164,16 @@ def places(cast: Cast, settings: Any) -> dict[str, int]:
 def test_pages__every_page__answers_fits_and_can_be_read_by_anyone(visit: Any, places: dict[str, int]) -> None:
     found = []
     for who in sorted({who for _, who in PAGES}):
-        for width, scheme in ((WIDE, "light"), (NARROW, "dark")):
-            visitor = visit(who, width=width, scheme=scheme)
-            for address in [address.format(**places) for address, reader in PAGES if reader == who]:
-                answer = visitor.go(address)
-                expected = 404 if "no/such" in address else 200
-                if answer.status != expected:
-                    found.append(f"{address} for {who}: {answer.status}")
-                    continue
+        visitor = visit(who)
+        for address in [address.format(**places) for address, reader in PAGES if reader == who]:
+            answer = visitor.go(address)
+            expected = 404 if "no/such" in address else 200
+            if answer.status != expected:
+                found.append(f"{address} for {who}: {answer.status}")
+                continue
+            for width, scheme in ((NARROW, "dark"), (WIDE, "light")):
+                visitor.page.set_viewport_size({"width": width, "height": 900})
+                visitor.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
                 if visitor.overflow > 0:
                     found.append(f"{address} at {width}: {visitor.overflow} pixels too wide")
                 found += [f"{address} for {who} at {width}: {each}" for each in visitor.page.evaluate(INSPECTION)]
