@@ -61,8 +61,8 @@ def run(argv: Sequence[str]) -> int:
 
 
 def run_pytest(arguments: Sequence[str], *, environment: Mapping[str, str]) -> int:
-    """Run pytest with one process a core and one for those that wait; a later `-n` among the arguments wins."""
-    command = [sys.executable, "-m", "pytest", "-n", str(CORES + 1), "--dist", "loadgroup", *arguments]
+    """Run pytest with one process a core; a later `-n` among the arguments wins."""
+    command = [sys.executable, "-m", "pytest", "-n", str(CORES), "--dist", "loadgroup", *arguments]
     return subprocess.run(
         command,
         cwd=ROOT,
