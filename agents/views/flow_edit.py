@@ -20,14 +20,13 @@ from agents.flows.record import RECORD, clean_payload
 from agents.models import Agent, ContextContract, FlowVersion, RuleSet
 from agents.routing.definitions import Problem
 from agents.use import visible_agents
-from agents.views.flow_form import FlowForm, number_in, read_form
+from agents.views.flow_form import FlowForm, read_form
 from agents.views.flow_map import COMPACT_FROM, draw_map
+from agents.views.record_drafts import draft_of, save_draft
 from agents.views.routes import may_propose_some, problems_by_level
 from context.errors import DomainError, NotFound, NotPermitted
 from context.models import Domain, Sensitivity, User
 from context.views.pages import PageRequest, page
-from governance.changes import create_change, put_edit
-from governance.edits import EditInput
 from governance.forms.edit_form import said
 from governance.models import Change, Edit, Operation
 
@@ -65,7 +64,7 @@ def new_flow(request: PageRequest) -> HttpResponse:
 @page
 def edit_flow(request: PageRequest, slug: str) -> HttpResponse:
     """The flow as it stands, or a draft of it, opened for editing."""
-    edit = _draft(request, slug)
+    edit = draft_of(request, record=RECORD, key=slug)
     if edit is not None and edit.operation == Operation.CREATE:
         return _edit(request, slug=slug, base=dict(edit.payload), version=None, edit=edit)
     found = find_flow(principal=request.principal, slug=slug)
@@ -104,26 +103,16 @@ def _edit(
 
 
 def _save(request: PageRequest, form: FlowForm, *, slug: str, edit: Edit | None) -> Change:
-    """Into the draft that is open, or a new one."""
-    creates = not slug or (edit is not None and edit.operation == Operation.CREATE)
-    RECORD.check_key(form.slug)
-    proposed = EditInput(
-        operation=Operation.CREATE if creates else Operation.REVISE,
-        record=RECORD.name,
+    return save_draft(
+        request,
+        record=RECORD,
         key=form.slug,
         payload=form.payload,
-        base_version=None if creates else form.base_version,
-    )
-    now = timezone.now()
-    if edit is not None:
-        put_edit(actor=request.user, change_id=edit.change_id, edit=proposed, now=now)
-        return edit.change
-    return create_change(
-        actor=request.user,
-        title=f"{'Add' if creates else 'Revise'} the flow {form.payload['name'] or form.slug}"[:200],
+        base_version=form.base_version,
         reason=form.reason,
-        edits=[proposed],
-        now=now,
+        edit=edit,
+        creates=not slug or (edit is not None and edit.operation == Operation.CREATE),
+        called=f"the flow {form.payload['name'] or form.slug}",
     )
 
 
@@ -189,19 +178,3 @@ def _checked(request: PageRequest, form: FlowForm) -> tuple[Checked | None, list
         )
         return None, [fault]
     return checked, list(checked.problems)
-
-
-def _draft(request: PageRequest, slug: str) -> Edit | None:
-    """The edit of this flow in the change that the address names."""
-    stated = number_in(request.GET.get("change") or request.POST.get("change"))
-    if stated is None:
-        return None
-    found = (
-        Edit.objects.filter(record=RECORD.name, key=slug, change_id=stated)
-        .filter(change__in=Change.objects.visible_to(request.principal))
-        .select_related("change")
-        .first()
-    )
-    if found is None:
-        raise NotFound("There is no such draft.")
-    return found

@@ -13,6 +13,8 @@ from typing import Any
 
 from django.http import QueryDict
 
+from agents.views.record_drafts import number_in
+
 MOST_STEPS = 60
 WHOLE = "whole"
 _PART = r'"(?:[^"\\]|\\.)*"|\S+'
@@ -91,10 +93,6 @@ def moves_as_text(moves: Sequence[Mapping[str, Any]]) -> str:
 
 def pretty(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2)
-
-
-def number_in(text: str | None) -> int | None:
-    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 13 else None
 
 
 def _step(form: FlowForm, row: Mapping[str, str], place: int) -> dict[str, Any]:

@@ -25,12 +25,11 @@ from agents.routing.simulating import decider_of_draft, rerun
 from agents.routing.table import DEFAULT_OTHERWISE
 from agents.routing.words import facts_of_payload
 from agents.use import visible_agents
+from agents.views.record_drafts import draft_of, save_draft
 from agents.views.routes import may_propose_some, problems_by_level, rows_of, rule_set_of, tried
 from context.errors import DomainError, NotFound, NotPermitted
 from context.models import Domain, Sensitivity, User
 from context.views.pages import PageRequest, page
-from governance.changes import create_change, put_edit
-from governance.edits import EditInput
 from governance.forms.edit_form import said
 from governance.models import Change, Edit, Operation
 
@@ -63,7 +62,7 @@ def new_route(request: PageRequest) -> HttpResponse:
 @page
 def edit_route(request: PageRequest, slug: str) -> HttpResponse:
     """The current table, or a draft of it, opened for editing."""
-    edit = _draft(request, slug)
+    edit = draft_of(request, record=RECORD, key=slug)
     if edit is not None and edit.operation == Operation.CREATE:
         return _edit(request, slug=slug, base=dict(edit.payload), version=None, edit=edit)
     _, version = rule_set_of(request, slug)
@@ -97,27 +96,16 @@ def _edit(
 
 
 def _save(request: PageRequest, form: RuleSetForm, *, slug: str, edit: Edit | None) -> Change:
-    """Into the draft that is open, or a new one."""
-    creates = not slug or (edit is not None and edit.operation == Operation.CREATE)
-    RECORD.check_key(form.slug)
-    proposed = EditInput(
-        operation=Operation.CREATE if creates else Operation.REVISE,
-        record=RECORD.name,
+    return save_draft(
+        request,
+        record=RECORD,
         key=form.slug,
         payload=form.payload,
-        base_version=None if creates else form.base_version,
-    )
-    now = timezone.now()
-    if edit is not None:
-        put_edit(actor=request.user, change_id=edit.change_id, edit=proposed, now=now)
-        return edit.change
-    verb = "Add" if creates else "Revise"
-    return create_change(
-        actor=request.user,
-        title=f"{verb} the routes {form.payload['name'] or form.slug}"[:200],
+        base_version=form.base_version,
         reason=form.reason,
-        edits=[proposed],
-        now=now,
+        edit=edit,
+        creates=not slug or (edit is not None and edit.operation == Operation.CREATE),
+        called=f"the routes {form.payload['name'] or form.slug}",
     )
 
 
@@ -215,19 +203,3 @@ def _grouped(facts: Mapping[str, Fact]) -> dict[str, list[Fact]]:
     for fact in facts.values():
         found[titles[fact.name.partition(".")[0]]].append(fact)
     return {title: listed for title, listed in found.items() if listed}
-
-
-def _draft(request: PageRequest, slug: str) -> Edit | None:
-    """The edit of this rule set in the change that the address names."""
-    stated = request.GET.get("change") or request.POST.get("change") or ""
-    if not (stated.isascii() and stated.isdigit() and len(stated) < 10):
-        return None
-    found = (
-        Edit.objects.filter(record=RECORD.name, key=slug, change_id=int(stated))
-        .filter(change__in=Change.objects.visible_to(request.principal))
-        .select_related("change")
-        .first()
-    )
-    if found is None:
-        raise NotFound("There is no such draft.")
-    return found
