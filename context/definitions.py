@@ -126,7 +126,7 @@ AND (version.superseded_at IS NULL OR version.superseded_at > moment.at)
 AND (item.retired_at IS NULL OR item.retired_at > moment.at)
 {f"AND version.valid_from <= moment.at AND {was_permitted('item', 'version')}" if as_of else ""}
 ORDER BY item.key, version.valid_from
-"""  # noqa: S608
+"""  # noqa: S608  our own constants
 
 
 _STATEMENT_NOW, _STATEMENT_THEN = _statement(as_of=False), _statement(as_of=True)

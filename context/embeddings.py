@@ -82,7 +82,7 @@ def embed_pending(limit: int = 256) -> int:
 def _embed_pending(table: str, limit: int) -> int:
     with transaction.atomic(), connection.cursor() as cursor, ThreadPoolExecutor(1) as encoding:
         cursor.execute(
-            f"SELECT id, heading_path, text FROM {table} WHERE embedding IS NULL"  # noqa: S608
+            f"SELECT id, heading_path, text FROM {table} WHERE embedding IS NULL"  # noqa: S608  one of the two tables above
             " ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
             [limit],
         )
@@ -95,7 +95,7 @@ def _embed_pending(table: str, limit: int) -> int:
         computed = [encoding.submit(encode, [text for _, text in part]) for part in parts]
         for part, vectors in zip(parts, computed, strict=True):
             cursor.execute(
-                f"UPDATE {table} SET embedding = fresh.vector::halfvec, embedding_model = %s"  # noqa: S608
+                f"UPDATE {table} SET embedding = fresh.vector::halfvec, embedding_model = %s"  # noqa: S608  one of the two tables above
                 f" FROM unnest(%s::bigint[], %s::text[]) AS fresh(id, vector) WHERE {table}.id = fresh.id",
                 [model_name(), [id_ for id_, _ in part], [vector_text(vector) for vector in vectors.result()]],
             )
@@ -108,7 +108,7 @@ def release_other_models() -> int:
     with connection.cursor() as cursor:
         for table in TABLES:
             cursor.execute(
-                f"UPDATE {table} SET embedding = NULL, embedding_model = ''"  # noqa: S608
+                f"UPDATE {table} SET embedding = NULL, embedding_model = ''"  # noqa: S608  one of the two tables above
                 " WHERE embedding IS NOT NULL AND embedding_model <> %s",
                 [model_name()],
             )

@@ -128,7 +128,7 @@ READABLE = f"""CASE WHEN
             ))
         )
     )
-THEN true ELSE false END"""  # noqa: S608
+THEN true ELSE false END"""  # noqa: S608  our own constants
 
 SET_UP = f"""
 ALTER TABLE {TABLE} SET (toast_tuple_target = 4080);

@@ -58,7 +58,7 @@ READABLE = f"""
                 )
             END
     )
-"""  # noqa: S608
+"""  # noqa: S608  our own constants
 FINDINGS = [
     (
         "ALTER TABLE governance_finding ENABLE ROW LEVEL SECURITY",
