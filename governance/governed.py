@@ -70,8 +70,12 @@ class GovernedRecord(Protocol):
     name: str
     noun: str
     plural: str
-    fields: Sequence[str]
-    labels: Mapping[str, str]
+
+    @property
+    def fields(self) -> Sequence[str]: ...
+
+    @property
+    def labels(self) -> Mapping[str, str]: ...
 
     def identity(self, field: str, entry: Mapping[str, Any]) -> str | None:
         """What tells an object in the array `field` from the others; None where the array is one value."""

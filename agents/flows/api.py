@@ -23,7 +23,7 @@ from agents.flows.reading import (
     version_as_json,
     waiting_marked,
 )
-from agents.flows.record import clean_payload
+from agents.flows.record import RECORD
 from agents.flows.secrets import issue_secret, revoke_secret
 from agents.flows.serializers import (
     CancelFlowInput,
@@ -115,7 +115,7 @@ class CheckFlowView(FlowView):
     )
     def post(self, request: Request) -> HttpResponse:
         require_proposer(principal=self.principal, now=self.now)
-        payload = clean_payload(take(CheckFlowInput, self.body)["payload"])
+        payload = RECORD.clean(take(CheckFlowInput, self.body)["payload"])
         checked = check_flow(payload, principal=self.principal)
         return json_response(
             {

@@ -15,7 +15,7 @@ from agents.flows.references import Surroundings, check_availability, contracts_
 from agents.flows.schema_parts import Schema, pointer_of
 from agents.flows.structure import check_structure
 from agents.flows.subsumption import Doubt, Verdict, compare, verdict_of
-from agents.routing.definitions import Problem
+from agents.problems import Problem
 from context import kinds
 from context.access import SYSTEM, Principal
 from context.digests import canonical

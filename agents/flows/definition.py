@@ -26,7 +26,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any, Literal
 
 from agents.flows.schema_parts import pointer_of
-from agents.routing.definitions import Problem
+from agents.problems import Problem
 from agents.routing.reading import Reader
 from context.digests import canonical
 from context.models.domains import SLUG_PATTERN

@@ -26,7 +26,7 @@ from agents.models import (
     FlowStepState,
     TriggerSecret,
 )
-from agents.routing.definitions import Problem
+from agents.problems import Problem
 from context.access import Principal
 from context.availability import resolve
 from context.digests import iso

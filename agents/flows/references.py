@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from agents.flows.definition import Definition, Step
 from agents.models import ContextContract, ContractVersion, RuleSet
+from agents.problems import Level, Problem
 from agents.routing.candidates import Candidate, candidates_of, contexts_of
-from agents.routing.definitions import Level, Problem, Table
+from agents.routing.definitions import Table
 from agents.routing.facts import TargetContext
 from agents.routing.rule_sets import decider_of
 from context.access import Principal

@@ -12,7 +12,7 @@ from django.conf import settings
 from django.db import transaction
 
 from agents.flows.definition import definition_of
-from agents.flows.record import subject_of
+from agents.flows.record import RECORD
 from agents.models import Flow, TriggerSecret
 from context.access import Principal
 from context.errors import DomainError, NotFound, NotPermitted
@@ -90,7 +90,7 @@ def _permitted(*, actor: User, slug: str, trigger: str, now: datetime) -> tuple[
     flow = Flow.objects.visible_to(principal).select_related("current_version").filter(slug=slug).first()
     if flow is None or flow.current_version is None:
         raise NotFound("There is no such flow.")
-    subject = subject_of(flow, flow.current_version.number)
+    subject = RECORD.subject(flow, flow.current_version.number)
     with denials_recorded(actor=principal, action="agents.flow.secret", subject=lambda: subject, now=now):
         if principal.kind != "person" or not (flow.owner_id == principal.id or principal.has_role(Role.ADMINISTRATOR)):
             raise NotPermitted("Only the flow's owner or an administrator handles its secrets.", fix="Ask its owner.")

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from agents.flows.carrying import sources_in
 from agents.flows.definition import Definition, Step
-from agents.routing.definitions import Problem
+from agents.problems import Problem
 
 
 def ancestors_of(definition: Definition) -> dict[str, set[str]]:

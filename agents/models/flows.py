@@ -9,6 +9,7 @@ from django.db import models
 from django.db.models import Q
 
 from agents.models.contracts import ContextContract
+from agents.models.named import Named, NamedQuerySet, PublishedState
 from agents.models.registry import DIGEST_PATTERN
 from agents.models.runs import time_ordered_uuid
 from context.models import Sensitivity
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from context.access import Principal
 
 
-class FlowQuerySet(models.QuerySet["Flow"]):
+class FlowQuerySet(NamedQuerySet["Flow"]):
     def visible_to(self, principal: Principal) -> Self:
         """Up to one's clearance: its owner, who has a part in its domain, who administers or audits.
 
@@ -27,43 +28,29 @@ class FlowQuerySet(models.QuerySet["Flow"]):
         """
         if principal.kind == "system":
             return self
-        cleared = self.filter(sensitivity__lte=principal.clearance)
-        if principal.kind == "agent":
-            held = ContextContract.objects.visible_to(principal).values_list("slug", flat=True)
-            current = cleared.filter(retired_at__isnull=True, entry_contracts__len__gt=0)
-            return current.filter(entry_contracts__contained_by=list(held))
-        if principal.has_role("administrator") or principal.has_role("auditor"):
-            return cleared
-        if any(domain_id is None for _, domain_id in principal.roles):
-            return cleared
-        theirs = {domain_id for _, domain_id in principal.roles if domain_id is not None}
-        return cleared.filter(Q(owner=principal.id) | Q(domain__isnull=True) | Q(domain__in=theirs))
+        if principal.kind != "agent":
+            return self.known_to_person(principal)
+        held = ContextContract.objects.visible_to(principal).values_list("slug", flat=True)
+        current = self.filter(sensitivity__lte=principal.clearance, retired_at__isnull=True, entry_contracts__len__gt=0)
+        return current.filter(entry_contracts__contained_by=list(held))
 
 
-class Flow(models.Model):
+class Flow(Named):
     """The name under which several agents work one after another or side by side.
 
     What it says stands in its current version; a change makes the next. `entry_contracts` are the contracts of the
     steps that wait for no other, as the current version has them.
     """
 
-    slug = models.SlugField(max_length=60, unique=True)
-    name = models.CharField(max_length=120)
-    purpose = models.TextField(blank=True)
-    domain = models.ForeignKey("context.Domain", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     owner = models.ForeignKey("context.User", on_delete=models.PROTECT, related_name="flows")
-    sensitivity = models.PositiveSmallIntegerField(choices=Sensitivity.choices, default=Sensitivity.INTERNAL)
     entry_contracts = ArrayField(models.SlugField(max_length=60), default=list, blank=True)
     current_version = models.ForeignKey(
         "agents.FlowVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
-    created_at = models.DateTimeField()
-    retired_at = models.DateTimeField(null=True, blank=True)
 
     objects = FlowQuerySet.as_manager()
 
-    class Meta:
-        ordering = ["name"]
+    class Meta(Named.Meta):
         constraints = [
             models.CheckConstraint(condition=Q(slug__regex=SLUG_PATTERN), name="flow_slug_is_plain"),
             models.CheckConstraint(
@@ -71,24 +58,15 @@ class Flow(models.Model):
             ),
         ]
 
-    def __str__(self) -> str:
-        return self.name
 
-
-class FlowVersion(models.Model):
+class FlowVersion(PublishedState):
     """One published state of a flow; triggers refuse UPDATE, DELETE, and any INSERT but by a published change of it.
 
-    `payload` has the shape of `agents/flows/definition.py`; `digest` is the SHA-256 of its canonical JSON.
+    `payload` has the shape of `agents/flows/definition.py`.
     """
 
     flow = models.ForeignKey(Flow, on_delete=models.PROTECT, related_name="versions")
-    number = models.PositiveIntegerField()
-    payload = models.JSONField()
-    digest = models.CharField(max_length=64)
     change_id = models.BigIntegerField()
-    author_label = models.CharField(max_length=200, blank=True)
-    approvals = models.JSONField(default=list)
-    published_at = models.DateTimeField()
 
     class Meta:
         ordering = ["flow_id", "-number"]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Self
 from django.db import models
 from django.db.models import Q
 
+from agents.models.named import Named, NamedQuerySet, PublishedState
 from agents.models.registry import DIGEST_PATTERN
 from context.models import Sensitivity
 from context.models.domains import SLUG_PATTERN
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from context.access import Principal
 
 
-class RuleSetQuerySet(models.QuerySet["RuleSet"]):
+class RuleSetQuerySet(NamedQuerySet["RuleSet"]):
     def visible_to(self, principal: Principal) -> Self:
         """Up to one's clearance: its owner, who has a part in its domain, who administers or audits, its agents.
 
@@ -23,37 +24,23 @@ class RuleSetQuerySet(models.QuerySet["RuleSet"]):
         """
         if principal.kind == "system":
             return self
+        if principal.kind != "agent":
+            return self.known_to_person(principal)
         cleared = self.filter(sensitivity__lte=principal.clearance)
-        if principal.kind == "agent":
-            return cleared.filter(Q(domain__isnull=True) | Q(domain__in=principal.domains or ()))
-        if principal.has_role("administrator") or principal.has_role("auditor"):
-            return cleared
-        everywhere = any(domain_id is None for _, domain_id in principal.roles)
-        if everywhere:
-            return cleared
-        theirs = {domain_id for _, domain_id in principal.roles if domain_id is not None}
-        return cleared.filter(Q(owner=principal.id) | Q(domain__isnull=True) | Q(domain__in=theirs))
+        return cleared.filter(Q(domain__isnull=True) | Q(domain__in=principal.domains or ()))
 
 
-class RuleSet(models.Model):
+class RuleSet(Named):
     """The name under which tasks are routed. What it says stands in its current version; a change makes the next."""
 
-    slug = models.SlugField(max_length=60, unique=True)
-    name = models.CharField(max_length=120)
-    purpose = models.TextField(blank=True)
-    domain = models.ForeignKey("context.Domain", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     owner = models.ForeignKey("context.User", on_delete=models.PROTECT, related_name="rule_sets")
-    sensitivity = models.PositiveSmallIntegerField(choices=Sensitivity.choices, default=Sensitivity.INTERNAL)
     current_version = models.ForeignKey(
         "agents.RuleSetVersion", on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
-    created_at = models.DateTimeField()
-    retired_at = models.DateTimeField(null=True, blank=True)
 
     objects = RuleSetQuerySet.as_manager()
 
-    class Meta:
-        ordering = ["name"]
+    class Meta(Named.Meta):
         constraints = [
             models.CheckConstraint(condition=Q(slug__regex=SLUG_PATTERN), name="rule_set_slug_is_plain"),
             models.CheckConstraint(
@@ -61,24 +48,15 @@ class RuleSet(models.Model):
             ),
         ]
 
-    def __str__(self) -> str:
-        return self.name
 
-
-class RuleSetVersion(models.Model):
+class RuleSetVersion(PublishedState):
     """One published state of a rule set; triggers refuse UPDATE, DELETE, and any INSERT but by a published change.
 
-    `payload` has the shape of `agents/routing/table.py`; `digest` is the SHA-256 of its canonical JSON.
+    `payload` has the shape of `agents/routing/table.py`.
     """
 
     rule_set = models.ForeignKey(RuleSet, on_delete=models.PROTECT, related_name="versions")
-    number = models.PositiveIntegerField()
-    payload = models.JSONField()
-    digest = models.CharField(max_length=64)
     change_id = models.BigIntegerField(null=True)
-    author_label = models.CharField(max_length=200, blank=True)
-    approvals = models.JSONField(default=list)
-    published_at = models.DateTimeField()
 
     class Meta:
         ordering = ["rule_set_id", "-number"]

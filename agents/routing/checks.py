@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from agents.problems import Problem
 from agents.routing.boxes import Box, Space, TooManyPieces, intersection, is_empty, is_within, space_of, without
-from agents.routing.definitions import Problem, Rule, Table
+from agents.routing.definitions import Rule, Table
 
 MOST_OVERLAPS_TOLD = 25
 MOST_GAPS_TOLD = 6

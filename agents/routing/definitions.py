@@ -10,38 +10,6 @@ from agents.routing.conditions import Expression
 from agents.routing.facts import Fact, FactType
 from agents.routing.operators import Condition
 
-Level = Literal["error", "warning", "note"]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Problem:
-    """What is wrong, or worth knowing, at a place such as `rules.3.when.0.value`. Only errors keep from publishing."""
-
-    level: Level
-    code: str
-    place: str
-    message: str
-    fix: str = ""
-
-    @property
-    def where(self) -> str:
-        """The place as a person counts it, such as `Rule 4`; empty where it is the whole."""
-        section, _, rest = self.place.partition(".")
-        number = rest.partition(".")[0]
-        one = {"rules": "Rule", "task_types": "Type of task", "fields": "Field"}.get(section)
-        if one is not None and number.isdigit():
-            return f"{one} {int(number) + 1}"
-        return section.replace("_", " ").capitalize()
-
-    def as_json(self) -> dict[str, str]:
-        return {
-            "level": self.level,
-            "code": self.code,
-            "place": self.place,
-            "message": self.message,
-            "fix": self.fix,
-        }
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Clue:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
-from agents.routing.definitions import Problem
+from agents.problems import Problem
 
 MOST_PROBLEMS = 200
 

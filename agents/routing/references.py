@@ -8,7 +8,8 @@ from django.conf import settings
 from django.contrib.auth.models import Group
 
 from agents.models import Agent, ContextContract
-from agents.routing.definitions import Outcome, Problem, Table, Target
+from agents.problems import Problem
+from agents.routing.definitions import Outcome, Table, Target
 from context.models import User
 
 WRITE_CONTRACT = "Correct the name, or write the contract first."

@@ -16,16 +16,17 @@ The shape (all of it optional but `name`, `domain` and `task_types`):
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from agents.problems import Problem, ProblemsFound
 from agents.routing.conditions import Expression, compile_expression
-from agents.routing.definitions import Problem, Rule, Table, TaskField, TaskType
+from agents.routing.definitions import Rule, Table, TaskField, TaskType
 from agents.routing.facts import LONGEST_TEXT, Fact, vocabulary
 from agents.routing.operators import OPERATORS, Condition
 from agents.routing.reading import Reader
 from agents.routing.reading_outcomes import read_clues, read_outcome
-from context.errors import DomainError, InvalidInput
+from context.errors import DomainError
 from context.models.domains import SLUG_PATTERN
 
 MOST_RULES = 500
@@ -38,8 +39,8 @@ DEFAULT_OTHERWISE: Mapping[str, Any] = {"do": "refuse", "why": "No rule is for t
 FIELD_TYPES = ("text", "number", "integer", "truth", "set")
 
 
-class RuleSetInvalid(InvalidInput):
-    """A rule set has faults; `problems` lists each with its place."""
+class RuleSetInvalid(ProblemsFound):
+    """A rule set has faults."""
 
     type = "rule-set-invalid"
     title = "The rule set cannot be used"
@@ -91,20 +92,8 @@ def table_of(payload: Mapping[str, Any], *, slug: str, number: int, digest: str)
     """The typed table. Raises RuleSetInvalid with every fault."""
     table, problems = read_table(payload, slug=slug, number=number, digest=digest)
     if table is None:
-        raise faults_as_error(problems)
+        raise RuleSetInvalid.of(problems)
     return table
-
-
-def faults_as_error(problems: Sequence[Problem]) -> RuleSetInvalid:
-    """The error that says the first fault and lists all."""
-    first = problems[0]
-    more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
-    return RuleSetInvalid(
-        first.message + more,
-        field=first.place,
-        fix=first.fix or "Correct the named place.",
-        problems=[each.as_json() for each in problems[:50]],
-    )
 
 
 def _task_types(reader: Reader, stated: Any) -> list[TaskType]:

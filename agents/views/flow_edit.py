@@ -16,9 +16,9 @@ from django.views.decorators.http import require_http_methods
 from agents.flows.checks import Checked, check_flow
 from agents.flows.mapping import map_of_draft
 from agents.flows.reading import find_flow
-from agents.flows.record import RECORD, clean_payload
+from agents.flows.record import RECORD
 from agents.models import Agent, ContextContract, FlowVersion, RuleSet
-from agents.routing.definitions import Problem
+from agents.problems import Problem
 from agents.use import visible_agents
 from agents.views.flow_form import FlowForm, read_form
 from agents.views.flow_map import COMPACT_FROM, draw_map
@@ -170,11 +170,8 @@ def _checked(request: PageRequest, form: FlowForm) -> tuple[Checked | None, list
     if not form.payload["steps"]:
         return None, []
     try:
-        clean_payload({**form.payload, "name": form.payload["name"] or "unnamed"})
+        RECORD.clean({**form.payload, "name": form.payload["name"] or "unnamed"})
         checked = check_flow(form.payload, principal=request.principal)
     except DomainError as error:
-        fault = Problem(
-            level="error", code=error.type, place=error.field or "", message=error.detail, fix=error.fix or ""
-        )
-        return None, [fault]
+        return None, [Problem.of_error(error)]
     return checked, list(checked.problems)

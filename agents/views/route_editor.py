@@ -16,11 +16,11 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from agents.models import Agent, ContextContract, RuleSetVersion
-from agents.routing.definitions import Problem
+from agents.problems import Problem
 from agents.routing.facts import Fact
 from agents.routing.forms import RuleSetForm, cells_of, clues_as_text, read_form, targets_of
 from agents.routing.operators import OPERATORS
-from agents.routing.record import RECORD, clean_payload, problems_of
+from agents.routing.record import RECORD, problems_of
 from agents.routing.simulating import decider_of_draft, rerun
 from agents.routing.table import DEFAULT_OTHERWISE
 from agents.routing.words import facts_of_payload
@@ -174,12 +174,9 @@ def _simulated(request: PageRequest, form: RuleSetForm, version: RuleSetVersion 
 
 def _problems(form: RuleSetForm) -> list[Problem]:
     try:
-        clean_payload(form.payload)
+        RECORD.clean(form.payload)
     except DomainError as error:
-        fault = Problem(
-            level="error", code=error.type, place=error.field or "", message=error.detail, fix=error.fix or ""
-        )
-        return [fault]
+        return [Problem.of_error(error)]
     return problems_of(form.payload, slug=form.slug or "new")
 
 

@@ -13,11 +13,12 @@ from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from agents.models import Agent, Decision, RuleSet, RuleSetVersion
+from agents.problems import Problem
 from agents.routing.asking import Question
 from agents.routing.checks import check_table
 from agents.routing.decide import Decider
 from agents.routing.decisions import replay
-from agents.routing.definitions import Problem, Table
+from agents.routing.definitions import Table
 from agents.routing.forms import typed
 from agents.routing.presenting import shown_decision
 from agents.routing.record import RECORD

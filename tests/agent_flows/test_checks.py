@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from agents.flows.checks import Checked, check_flow
-from agents.flows.record import FlowInvalid, clean_payload
+from agents.flows.record import RECORD, FlowInvalid
 from agents.models import Flow
 from context.access import SYSTEM, principal_for
 from governance.edits import EditInput
@@ -16,7 +16,7 @@ from tests.cast import publish
 
 
 def check(*steps: dict[str, Any], **more: Any) -> Checked:
-    return check_flow(clean_payload(flow_of(*steps, **more)), principal=SYSTEM)
+    return check_flow(RECORD.clean(flow_of(*steps, **more)), principal=SYSTEM)
 
 
 def codes(checked: Checked) -> set[tuple[str, str]]:
@@ -106,7 +106,7 @@ def test_check__required_text_is_gone__the_contract_does_not_hold_today(world: W
     assert codes(checked) == {("not-available", "steps.0.contract")}
     assert "legal/cap" in checked.problems[0].message
     assert checked.may_be_published
-    told = check_flow(clean_payload(flow_of(FIND)), principal=principal_for(world.cast.outsider)).problems[0]
+    told = check_flow(RECORD.clean(flow_of(FIND)), principal=principal_for(world.cast.outsider)).problems[0]
     assert "legal/cap" not in told.message + told.fix
 
 
