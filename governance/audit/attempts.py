@@ -18,10 +18,15 @@ from governance.models import AuditEvent
 
 
 def asking(actor: Any) -> Principal:
-    """Who asks, where a function is for people and may yet be called with what is none: an agent, the system."""
+    """Who asks, where a function is for people and may yet be called with what is none: an agent, the system.
+
+    Raises TypeError for what is nobody, such as an anonymous visitor: the edge lets none of those so far.
+    """
     if isinstance(actor, User):
         return principal_for(actor)
-    principal: Principal = getattr(actor, "principal", actor)
+    principal = getattr(actor, "principal", actor)
+    if not isinstance(principal, Principal):
+        raise TypeError(f"{type(actor).__name__} is nobody who can be refused or recorded")
     return principal
 
 

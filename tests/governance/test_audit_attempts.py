@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from django.contrib.auth.models import AnonymousUser
 from django.db import transaction
 from django.utils import timezone
 
-from context.access import principal_for
+from context.access import SYSTEM, principal_for
 from context.errors import NotPermitted
-from governance.audit.attempts import record_denied, record_restricted_read
+from governance.audit.attempts import asking, record_denied, record_restricted_read
 from governance.audit.ledger import Subject
 from governance.audit.verification import verify_chain
 from governance.models import AuditEvent
@@ -70,3 +71,10 @@ def test_read__of_restricted_text_alone__is_an_event(cast: Cast, sensitivity: in
     if event is not None:
         assert (event.action, event.after_digest) == ("context.item.read", "b" * 64)
         assert event.data == {"how": "page", "version": 3}
+
+
+def test_asking__a_visitor_who_did_not_sign_in__is_nobody_who_could_be_refused(cast: Cast) -> None:
+    assert asking(cast.author) == principal_for(cast.author)
+    assert asking(SYSTEM) is SYSTEM
+    with pytest.raises(TypeError, match="AnonymousUser"):
+        asking(AnonymousUser())
