@@ -14,7 +14,7 @@ from datetime import datetime
 from django.db import connection, transaction
 
 from agents.authentication import AuthenticatedAgent
-from agents.held_versions import HeldVersion, held_versions
+from agents.held_contracts import HeldVersion, held_versions
 from agents.models import AgentState
 from context.access import Principal
 from context.errors import NotFound

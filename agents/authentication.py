@@ -13,7 +13,7 @@ from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.request import Request
 
-from agents.held_versions import HeldVersion, held_versions
+from agents.held_contracts import HeldVersion, held_versions
 from agents.keys import hash_of_secret
 from agents.misuse import note_misuse
 from agents.models import AgentState, MisuseReason, Scope, UseKind

@@ -1,8 +1,25 @@
-"""Says under which contract version an agent may be given work now; must not give it any."""
+"""Which version of a contract an agent holds, and whether it may be given work under it now; must not give it any."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+import orjson
+
 from agents.models import Agent, AgentState, ContractVersion
+
+
+class HeldVersion(NamedTuple):
+    """What names a contract version for good: its number in the database, the digest of its terms, and whose it is."""
+
+    version_id: int
+    digest: str
+    contract_id: int
+
+
+def held_versions(stated: str | None) -> dict[str, HeldVersion]:
+    """By the slug of the contract, out of the JSON that a statement made: `{slug: [version, digest, contract]}`."""
+    return {slug: HeldVersion(*held) for slug, held in orjson.loads(stated or "{}").items()}
 
 
 def held_contract(*, agent: str, contract: str) -> tuple[Agent, ContractVersion] | None:

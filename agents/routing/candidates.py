@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.contracts import terms_of
-from agents.held_versions import HeldVersion, held_versions
+from agents.held_contracts import HeldVersion, held_versions
 from agents.routing.definitions import Table
 from agents.routing.facts import MOST_GAPS, TargetContext, TargetFacts, Value
 from context.access import Principal
