@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from agents.as_of import held_then
@@ -12,7 +12,7 @@ from agents.models import ContextContract, ContractVersion
 from context.access import Principal
 from context.availability import Availability, Chosen, resolve
 from context.errors import NotFound
-from context.requirements import Gap, Requirement
+from context.requirements import Gap, GapCode, Requirement
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -65,3 +65,21 @@ def availability_of(
         requirements=requirements,
         available=resolve(principal=principal, requirements=requirements, as_of=as_of),
     )
+
+
+def lacking_in(*, principal: Principal, contracts: Iterable[ContextContract]) -> dict[int, tuple[GapCode, ...]]:
+    """Why each of these contracts, by its id, cannot be met now; nothing where it can. As many queries as for one.
+
+    What several of them require alike is looked for once.
+    """
+    asked: dict[Requirement, int] = {}
+    wanted: dict[int, list[int]] = {}
+    for contract in contracts:
+        assert contract.current_version is not None
+        required = [each for each in requirements_of(contract.current_version.requirements) if each.required]
+        wanted[contract.pk] = [asked.setdefault(replace(each, name=""), len(asked)) for each in required]
+    numbered = [replace(each, name=str(place)) for each, place in asked.items()]
+    if not numbered:
+        return dict.fromkeys(wanted, ())
+    codes = {int(gap.requirement): gap.code for gap in resolve(principal=principal, requirements=numbered).gaps}
+    return {pk: tuple(dict.fromkeys(codes[at] for at in places if at in codes)) for pk, places in wanted.items()}

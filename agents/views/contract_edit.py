@@ -20,7 +20,7 @@ from agents.models import ContextContract, WhenIncomplete
 from context.availability import resolve
 from context.bundles import Order, cost_of_required
 from context.errors import DomainError, NotFound, NotPermitted
-from context.models import Domain, Kind, RelationType, Sensitivity, User
+from context.models import Domain, Kind, RelationType, Role, Sensitivity, User
 from context.tokens import TOKENIZERS
 from context.views.pages import PageRequest, page
 from governance.changes import create_change, put_edit
@@ -37,6 +37,8 @@ PEOPLE_LISTED = 500
 def new_contract(request: PageRequest) -> HttpResponse:
     """A contract that is not there yet: its requirements as rows."""
     domains = domains_to_propose_in(request)
+    if not domains and request.principal.has_role(Role.ADMINISTRATOR):
+        raise NotPermitted("There is no domain yet that a contract could belong to.", fix="Add a domain first.")
     if not domains:
         raise NotPermitted("You may not propose contracts. A steward or owner of a domain may, and administrators.")
     if request.method == "GET":

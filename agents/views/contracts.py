@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import orjson
-from django.db.models import QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_GET
 
 from agents.as_of import held_then
-from agents.contract_availability import availability_of
+from agents.contract_availability import availability_of, lacking_in
 from agents.contract_record import CONTRACTS
 from agents.contracts import requirements_of, terms_of
 from agents.gap_report import gap_report
@@ -22,15 +22,17 @@ from agents.models import Agent, ContextContract, ContractVersion, Receipt, Refu
 from agents.use import visible_agents
 from agents.views.contract_edit import domains_to_propose_in
 from context.access import Principal, domain_ids_at_or_below
-from context.availability import Availability, resolve
 from context.bundles import ContextUnavailable, Order, assemble
 from context.errors import DomainError, NotFound
+from context.models import Domain, Role
 from context.views.pages import PageRequest, page
+from context.views.paging import page_of
 from governance.forms.edit_form import said
 from governance.models import ChangeState
 from governance.reading import ChangeFilters, changes_of
 
 SHOWN = 12
+ON_A_PAGE = 25
 CHART_DAYS = 30
 LONGEST_QUERY = 2_000
 
@@ -38,21 +40,34 @@ LONGEST_QUERY = 2_000
 @require_GET
 @page
 def contracts(request: PageRequest) -> HttpResponse:
-    """Every contract one may know of, with whether it can be met now."""
-    found = (
-        ContextContract.objects.visible_to(request.principal)
-        .filter(current_version__isnull=False)
-        .select_related("owner", "domain", "current_version")
-        .prefetch_related("agents")
-        .order_by("name")
+    """The contracts one may know of, those that refused agents lately first, with whether each can be met now."""
+    asked = request.GET.get("q", "").replace("\x00", "").strip()[:100]
+    retired = request.GET.get("show") == "retired"
+    known = ContextContract.objects.visible_to(request.principal).filter(current_version__isnull=False)
+    figures = known.aggregate(
+        live=Count("pk", filter=Q(retired_at__isnull=True)), retired=Count("pk", filter=Q(retired_at__isnull=False))
     )
-    live = [each for each in found if each.retired_at is None]
-    state = {each.pk: _available(request.principal, each) for each in live}
+    found = known.filter(retired_at__isnull=not retired)
+    if asked:
+        found = found.filter(Q(name__icontains=asked) | Q(slug__icontains=asked) | Q(purpose__icontains=asked))
+    lately = Q(
+        versions__refusals__agent__in=visible_agents(request.principal),
+        versions__refusals__as_of__isnull=True,
+        versions__refusals__refused_at__gte=timezone.now() - timedelta(days=CHART_DAYS),
+    )
+    found = found.annotate(refused=Count("versions__refusals", filter=lately)).order_by("-refused", "name", "slug")
+    shown = page_of(request, found.select_related("owner", "domain", "current_version"), ON_A_PAGE)
+    lacking = lacking_in(principal=request.principal, contracts=shown.object_list) if not retired else {}
     context = {
-        "rows": [{"contract": each, "available": state[each.pk]} for each in live],
-        "incomplete": sum(not available.complete for available in state.values()),
-        "retired": [each for each in found if each.retired_at is not None],
+        "page": shown,
+        "rows": [{"contract": each, "lacking": lacking.get(each.pk, ())} for each in shown.object_list],
+        "incomplete": sum(bool(codes) for codes in lacking.values()),
+        "figures": figures,
+        "asked": asked,
+        "retired": retired,
+        "days": CHART_DAYS,
         "may_propose": bool(domains_to_propose_in(request)),
+        "needs_domain": request.principal.has_role(Role.ADMINISTRATOR) and not Domain.objects.exists(),
         "waiting": changes_of(principal=request.principal, filters=ChangeFilters(record=CONTRACTS.name)).filter(
             state__in=ChangeState.open_states()
         )[:SHOWN],
@@ -119,11 +134,6 @@ def _receipts(subject: ContextContract, known: QuerySet[Agent]) -> QuerySet[Rece
 def _refusals(subject: ContextContract, known: QuerySet[Agent]) -> QuerySet[Refusal]:
     found = Refusal.objects.filter(contract_version__contract=subject, agent__in=known)
     return found.select_related("agent", "contract_version").order_by("-refused_at")
-
-
-def _available(principal: Principal, subject: ContextContract) -> Availability:
-    assert subject.current_version is not None
-    return resolve(principal=principal, requirements=requirements_of(subject.current_version.requirements))
 
 
 def _try(request: PageRequest, subject: ContextContract, holders: list[Agent]) -> dict[str, Any]:
