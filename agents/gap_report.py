@@ -155,20 +155,33 @@ def assign_gap(
         raise InvalidInput("That person has left.", field="to", fix="Name somebody who is here.")
     if due_at is not None and due_at <= now:
         raise InvalidInput("That date has passed.", field="due_at", fix="Choose a later one.")
+    gap = felt_gap(principal=principal, requirement=requirement, code=code, now=now)
+    subject = _subject(gap)
+    with denials_recorded(actor=principal, action="agents.gap.assign", subject=lambda: subject, now=now):
+        if not may_assign(principal=principal, gap=gap):
+            raise NotPermitted(
+                "You may not assign this gap.", fix="The owner of an agent that felt it, or a steward, may."
+            )
+    domain = _domain_of(gap)
+    return open_finding(seen=_sighting(gap, domain, to, note, due_at), now=now, actor=principal)
+
+
+def felt_gap(*, principal: Principal, requirement: str, code: str, now: datetime) -> HurtingGap:
+    """That gap as agents one may know of felt it in the last year."""
     report = gap_report(principal=principal, days=LONGEST_DAYS, now=now)
     gap = next((each for each in report.gaps if (each.requirement, each.code) == (requirement, code)), None)
     if gap is None:
         raise NotFound("No agent that you may know of felt this gap.", field="requirement")
+    return gap
+
+
+def may_assign(*, principal: Principal, gap: HurtingGap) -> bool:
+    """Who owns an agent that felt it; stewards and owners of its domain; administrators."""
     domain = _domain_of(gap)
-    subject = _subject(gap)
-    with denials_recorded(actor=principal, action="agents.gap.assign", subject=lambda: subject, now=now):
-        domain_id = domain.pk if domain is not None else None
-        owns = visible_agents(principal).filter(owner=actor, name__in=gap.agents).exists()
-        if not owns and not any(principal.has_role(role, domain_id) for role in ASSIGNING_ROLES):
-            raise NotPermitted(
-                "You may not assign this gap.", fix="The owner of an agent that felt it, or a steward, may."
-            )
-    return open_finding(seen=_sighting(gap, domain, to, note, due_at), now=now, actor=principal)
+    domain_id = domain.pk if domain is not None else None
+    if any(principal.has_role(role, domain_id) for role in ASSIGNING_ROLES):
+        return True
+    return visible_agents(principal).filter(owner=principal.id, name__in=gap.agents).exists()
 
 
 def _sighting(gap: HurtingGap, domain: Domain | None, to: User, note: str, due_at: datetime | None) -> Sighting:

@@ -38,7 +38,7 @@ def new_contract(request: PageRequest) -> HttpResponse:
     """A contract that is not there yet: its requirements as rows."""
     domains = domains_to_propose_in(request)
     if not domains and request.principal.has_role(Role.ADMINISTRATOR):
-        raise NotPermitted("There is no domain yet that a contract could belong to.", fix="Add a domain first.")
+        raise NotPermitted("There is no domain yet that a contract could belong to. Add a domain first.")
     if not domains:
         raise NotPermitted("You may not propose contracts. A steward or owner of a domain may, and administrators.")
     if request.method == "GET":

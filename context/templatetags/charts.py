@@ -85,6 +85,12 @@ def whole(count: int) -> str:
     return f"{count:,}"
 
 
+@register.filter
+def most(counts: Sequence[int]) -> str:
+    """The largest of the counts of a chart, for its caption: bars are drawn to scale, without an axis."""
+    return whole(max(counts, default=0))
+
+
 def _said(count: int, days: Sequence[date], place: int) -> str:
     return f"{days[place]:%d %B %Y}: {count:,}" if place < len(days) else str(count)
 

@@ -170,6 +170,8 @@ ROWS: list[Row] = [
         people(REFUSED, author=403, reviewer=403, auditor=403, owner=DONE, administrator=DONE), body={"reason": "R"}),
     post("contracts/<slug:slug>/versions/<int:number>/revert/", "contracts/{contract}/versions/1/revert/",
         people(REFUSED, author=403, reviewer=403, auditor=403)),
+    page("gaps/assign/", "gaps/assign/?requirement=token_budget&code=over_budget",
+        people(404, auditor=403, owner=200, administrator=200)),
     post("gaps/assign/", "gaps/assign/", people(REFUSED, auditor=403, owner=DONE, administrator=DONE),
         body=FELT_GAP),
     post("agents/<slug:slug>/state/", "agents/{agent}/state/",
