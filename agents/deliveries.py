@@ -24,6 +24,8 @@ from context.remembered import forget_the_database
 from context.statements import rows
 
 # Connections of their own that a process keeps for this: while one waits for the disk, the next takes what has come.
+# What is only judged waits for no disk, and the more of it goes together the better: it takes one of them at a time. A
+# confirmation took the server and the database 126 µs so, and 150 where it took both.
 LANES = 2
 MOST_TOGETHER = 64
 # Whether one answer still stands: what most requests ask, and many of them the same at once. The moment of the
@@ -212,15 +214,18 @@ def _values(result: PGresult) -> list[tuple[bytes | None, ...]]:
 
 _Found = list[tuple[int, int | None, str]]
 _lock = Lock()
-_queue: list[_Waiting] = []
+_to_judge: list[_Waiting] = []
+_to_write: list[_Waiting] = []
+_judging = False
 _idle: list[_Lane] = [_Lane() for _ in range(LANES)]
 
 
 def _begin_anew() -> None:
     """In a forked process: the parent's connections are not ours, and nobody who waited there waits here."""
-    global _lock
-    _lock = Lock()
-    _queue.clear()
+    global _lock, _judging
+    _lock, _judging = Lock(), False
+    _to_judge.clear()
+    _to_write.clear()
     _idle[:] = [_Lane() for _ in range(LANES)]
 
 
@@ -236,9 +241,9 @@ os.register_at_fork(after_in_child=_begin_anew)
 
 def _through_a_lane(own: _Waiting) -> None:
     with _lock:
-        _queue.append(own)
-        lane = _idle.pop() if _idle else None
-        batch = _take() if lane is not None else []
+        (_to_write if own.conditions is None else _to_judge).append(own)
+        batch = _take() if _idle else []
+        lane = _idle.pop() if batch else None
         if lane is None:
             own.signal.acquire()
     if lane is None:
@@ -250,7 +255,7 @@ def _through_a_lane(own: _Waiting) -> None:
     try:
         _write(lane, batch)
     finally:
-        _pass_on(lane)
+        _pass_on(lane, batch)
         for each in batch:
             if not each.answered:
                 each.error = each.error or RuntimeError("the request was not written down")
@@ -260,18 +265,25 @@ def _through_a_lane(own: _Waiting) -> None:
 
 
 def _take() -> list[_Waiting]:
-    batch = _queue[:MOST_TOGETHER]
-    del _queue[:MOST_TOGETHER]
+    """Who goes next together, with `_lock` held; nobody where all who wait are to be judged and others are just now."""
+    global _judging
+    queue = _to_write if _judging or not _to_judge else _to_judge
+    batch = queue[:MOST_TOGETHER]
+    del queue[:MOST_TOGETHER]
+    _judging = _judging or queue is _to_judge
     return batch
 
 
-def _pass_on(lane: _Lane) -> None:
+def _pass_on(lane: _Lane, done: list[_Waiting]) -> None:
     """Let the first who waits take the lane and all who wait with it."""
+    global _judging
     with _lock:
-        if not _queue:
+        if done[0].conditions is not None:
+            _judging = False
+        batch = _take()
+        if not batch:
             _idle.append(lane)
             return
-        batch = _take()
         first = batch[0]
         first.lane, first.batch = lane, batch
     first.signal.release()
