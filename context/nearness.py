@@ -18,7 +18,7 @@ def nearly_repeats(text: str, other: str) -> bool:
     mine, theirs = _runs(text), _runs(other)
     if mine == theirs:
         return bool(mine)
-    if len(mine) < FEWEST_RUNS or len(theirs) < FEWEST_RUNS:
+    if len(mine) < FEWEST_RUNS or len(theirs) < FEWEST_RUNS or mine.isdisjoint(theirs):  # as most are: cheapest first
         return False
     shared = len(mine & theirs)
     return shared >= CONTAINED * len(mine) or shared >= ALIKE * (len(mine) + len(theirs) - shared)
