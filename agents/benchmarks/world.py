@@ -6,8 +6,10 @@ how fast a search is does not depend on what they mean.
 
 from __future__ import annotations
 
+import os
 import random
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
@@ -15,7 +17,7 @@ from typing import Any
 
 import psycopg
 from django.contrib.auth.models import Group
-from django.db import connection
+from django.db import connection, transaction
 from django.utils import timezone
 
 from agents.as_of import rights_begin
@@ -38,6 +40,7 @@ MANDELBROT = 50
 WORDS_PER_PASSAGE = 110
 PASSAGES_PER_ITEM = 2
 DIMENSIONS, PIECE, PIECES = 384, 32, 4_096
+CONNECTIONS = min(os.cpu_count() or 1, 4)
 REQUIRED = 20
 MATCHES = 8
 DOMAINS = ("legal", "sales", "finance", "people", "marketing")
@@ -157,7 +160,7 @@ def _insert(
         item_rows.append(
             (
                 *(number, key, kind.pk, domain.pk, title, owner.pk, sensitivity, ["bench"], "", "", "", 365),
-                *(verified_until, published, owner.pk, published),
+                *(verified_until, published, owner.pk, published, number),
             )
         )
         metadata = (
@@ -189,37 +192,55 @@ def _insert(
             (number, number, ordinal, title, f"part-{ordinal}", part, count_tokens(part), published)
             for ordinal, part in enumerate(parts)
         ]
-    _copy(
-        "context_contextitem (id, key, kind_id, domain_id, title, owner_id, sensitivity, tags, source_kind, "
-        "source_uri, source_fingerprint, review_interval_days, verified_until, verified_at, "
-        "verified_by_id, created_at)",
-        item_rows,
-    )
-    _copy(
-        "context_contextversion (id, item_id, number, title, body, data, claims, locale, metadata, valid_from, "
-        "published_at, superseded_at, digest, change_number, author_label, approvals)",
-        version_rows,
-    )
-    _copy("context_contextitem_audiences (contextitem_id, group_id)", audience_rows)
+    with transaction.atomic():  # an item names its version, and the version its item
+        _copy(
+            "context_contextitem (id, key, kind_id, domain_id, title, owner_id, sensitivity, tags, source_kind, "
+            "source_uri, source_fingerprint, review_interval_days, verified_until, verified_at, "
+            "verified_by_id, created_at, current_version_id)",
+            item_rows,
+        )
+        _copy(
+            "context_contextversion (id, item_id, number, title, body, data, claims, locale, metadata, valid_from, "
+            "published_at, superseded_at, digest, change_number, author_label, approvals)",
+            version_rows,
+        )
+        _copy("context_contextitem_audiences (contextitem_id, group_id)", audience_rows)
     with connection.cursor() as cursor:
-        cursor.execute("UPDATE context_contextitem SET current_version_id = id")
         for table in ("context_contextitem", "context_contextversion"):
             cursor.execute(f"SELECT setval('{table}_id_seq', %s)", [2 * items])  # what is published later comes after
         cursor.execute("DROP INDEX passage_embedding, passage_filed, past_passage_embedding, past_passage_filed")
         cursor.execute("SELECT id, plumbline_compartment_of(id) FROM context_contextitem")
         compartments = dict(cursor.fetchall())
+
     # With vectors and compartments from the first: to write them afterwards would index every word twice.
-    vector, model = _vectors(draw), embeddings.model_name()
-    _copy(
-        "context_passage (item_id, version_id, ordinal, heading_path, anchor, text, token_count, "
-        "in_force_from, embedding_model, compartment_id, embedding)",
-        ((*row, model, compartments[row[0]], vector()) for row in passage_rows),
-    )
-    _insert_past([(*row, model, compartments[row[0]], vector()) for row in past_rows])
+    def placed(rows: Sequence[tuple[Any, ...]], seed: int) -> Iterator[tuple[Any, ...]]:
+        vector, model = _vectors(random.Random(seed)), embeddings.model_name()
+        return ((*row, model, compartments[row[0]], vector()) for row in rows)
+
+    _side_by_side(passage_rows, lambda share, seed: _insert_present(placed(share, seed)))
+    _side_by_side(past_rows, lambda share, seed: _insert_past(placed(share, seed)))
     return required
 
 
-def _insert_past(past_rows: Sequence[tuple[Any, ...]]) -> None:
+def _side_by_side(rows: Sequence[tuple[Any, ...]], insert: Callable[[Sequence[tuple[Any, ...]], int], None]) -> None:
+    """Insert them over a connection for each core: what the words of a passage weigh is worked out by the server."""
+
+    def insert_share(share: int) -> None:
+        try:
+            insert(rows[share::CONNECTIONS], SEED + share)
+        finally:
+            connection.close()  # of this thread
+
+    with ThreadPoolExecutor(CONNECTIONS) as pool:
+        list(pool.map(insert_share, range(CONNECTIONS)))
+
+
+def _insert_present(passage_rows: Iterable[tuple[Any, ...]]) -> None:
+    columns = "item_id, version_id, ordinal, heading_path, anchor, text, token_count, in_force_from, embedding_model"
+    _copy(f"context_passage ({columns}, compartment_id, embedding)", passage_rows)
+
+
+def _insert_past(past_rows: Iterable[tuple[Any, ...]]) -> None:
     """As filing leaves them: under numbers of passages, with their words weighed."""
     columns = "item_id, version_id, ordinal, heading_path, anchor, text, token_count, in_force_from, in_force_until"
     columns += ", embedding_model, compartment_id, embedding"
