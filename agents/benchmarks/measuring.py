@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import selectors
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +17,7 @@ import psycopg
 LONGEST_WARM_UP_SECONDS = 1.0
 FEWEST_CALLS = 3  # of each client, however slow the machine
 MOST_PROCESSES = 2
+PATIENCE_SECONDS = 30
 Step = tuple[str, Mapping[str, Any]]
 
 
@@ -28,15 +30,25 @@ class HttpCalls:
     requests: tuple[bytes, ...]
     expected: int
 
-    def open(self, seat: int) -> Callable[[int], None]:
-        connection = socket.create_connection((self.host, self.port), timeout=30)
+    def connect(self) -> socket.socket:
+        connection = socket.create_connection((self.host, self.port), timeout=PATIENCE_SECONDS)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return connection
+
+    def send(self, connection: socket.socket, turn: int, seat: int) -> None:
+        connection.sendall(self.requests[(turn * 7 + seat) % len(self.requests)])
+
+    def receive(self, connection: socket.socket) -> None:
+        status = _read_answer(connection)
+        if status != self.expected:
+            raise RuntimeError(f"the server answered {status}, not {self.expected}")
+
+    def open(self, seat: int) -> Callable[[int], None]:
+        connection = self.connect()
 
         def call(turn: int) -> None:
-            connection.sendall(self.requests[(turn * 7 + seat) % len(self.requests)])
-            status = _read_answer(connection)
-            if status != self.expected:
-                raise RuntimeError(f"the server answered {status}, not {self.expected}")
+            self.send(connection, turn, seat)
+            self.receive(connection)
 
         return call
 
@@ -82,7 +94,7 @@ class Timing:
 
 
 def measure(calls: HttpCalls | SqlCalls, *, clients: int, seconds: float) -> Timing:
-    """Run `clients` threads, spread over two processes, for `seconds` after a warm-up."""
+    """Let `clients` ask at once, spread over two processes, for `seconds` after a warm-up."""
     shares = [clients // MOST_PROCESSES + (place < clients % MOST_PROCESSES) for place in range(MOST_PROCESSES)]
     shares = [share for share in shares if share]
     with ProcessPoolExecutor(len(shares), mp_context=get_context("spawn")) as pool:
@@ -98,6 +110,8 @@ def measure(calls: HttpCalls | SqlCalls, *, clients: int, seconds: float) -> Tim
 
 
 def _run_share(calls: HttpCalls | SqlCalls, clients: int, seconds: float) -> list[float]:
+    if isinstance(calls, HttpCalls):
+        return _ask_from_one_thread(calls, clients, seconds)
     with ThreadPoolExecutor(clients) as pool:
         shares = pool.map(lambda seat: _run_client(calls, seat, seconds), range(clients))
         return [each for share in shares for each in share]
@@ -115,6 +129,55 @@ def _run_client(calls: HttpCalls | SqlCalls, seat: int, seconds: float) -> list[
         if started >= begins:
             times.append(finished - started)
         turn += 1
+    return times
+
+
+@dataclass(slots=True)
+class _Client:
+    connection: socket.socket
+    seat: int
+    turn: int = 0
+    started: float = 0.0
+    timed: int = 0
+
+
+def _ask_from_one_thread(calls: HttpCalls, clients: int, seconds: float) -> list[float]:
+    """All clients of this process in one thread, each asking again as soon as it is answered.
+
+    Threads would wait for each other and for a core, beside a server that they share it with, and their waiting would
+    be timed as the server's.
+    """
+    times: list[float] = []
+    with selectors.DefaultSelector() as waiting:
+
+        def ask(client: _Client) -> None:
+            client.started = time.perf_counter()
+            calls.send(client.connection, client.turn, client.seat)
+            client.turn += 1
+
+        for seat in range(clients):
+            client = _Client(calls.connect(), seat)
+            waiting.register(client.connection, selectors.EVENT_READ, client)
+        begins = time.perf_counter() + min(LONGEST_WARM_UP_SECONDS, seconds)
+        ends = begins + seconds
+        for key in list(waiting.get_map().values()):
+            ask(key.data)
+        while waiting.get_map():
+            answered = waiting.select(PATIENCE_SECONDS)
+            if not answered:
+                raise RuntimeError(f"the server did not answer within {PATIENCE_SECONDS} seconds")
+            for key, _ in answered:
+                client = key.data
+                calls.receive(client.connection)
+                finished = time.perf_counter()
+                if client.started >= begins:
+                    times.append(finished - client.started)
+                    client.timed += 1
+                if finished < ends or client.timed < FEWEST_CALLS:
+                    ask(client)
+                else:
+                    waiting.unregister(client.connection)
+                    client.connection.close()
     return times
 
 
