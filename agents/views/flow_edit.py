@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from django.contrib import messages
@@ -22,15 +22,21 @@ from agents.problems import Problem
 from agents.use import visible_agents
 from agents.views.flow_form import FlowForm, read_form
 from agents.views.flow_map import COMPACT_FROM, draw_map
+from agents.views.flow_schema import TYPES
+from agents.views.flow_triggers import ON
 from agents.views.record_drafts import draft_of, save_draft
 from agents.views.routes import may_propose_some, problems_by_level
 from context.errors import DomainError, NotFound, NotPermitted
-from context.models import Domain, Sensitivity, User
+from context.models import Domain, Kind, Sensitivity, User
 from context.views.pages import PageRequest, page
 from governance.forms.edit_form import said
 from governance.models import Change, Edit, Operation
 
 PEOPLE_LISTED = 500
+# Beyond so many steps each is folded but the one at work; beyond so many names they are typed, with suggestions.
+OPEN_AT_MOST = 6
+LISTED_AT_MOST = 80
+PLAIN_FIELDS = ("name", "key", "slug", "purpose", "domain", "owner", "sensitivity", "reason")
 FAILURES = (
     ("", "nothing is said"),
     ("person", "a person carries on"),
@@ -144,12 +150,31 @@ def _show(
             {
                 "said": each,
                 "input": form.steps_text[place],
-                "problems": [
-                    one for one in problems if one.place == f"steps.{place}" or one.place.startswith(f"steps.{place}.")
-                ],
+                "errors": _beside(f"steps.{place}", form, problems),
+                "open": len(form.payload["steps"]) <= OPEN_AT_MOST or place == form.opened or not each["name"],
             }
             for place, each in enumerate(form.payload["steps"])
         ],
+        "triggers": [
+            {"said": each, "errors": _beside(f"triggers.{place}", form, problems)}
+            for place, each in enumerate(form.triggers)
+        ],
+        "trigger_kinds": ON,
+        "fields": [
+            {"said": each, "errors": form.wrong.get(f"input_schema.{place}", [])}
+            for place, each in enumerate(form.fields or [])
+        ],
+        "field_types": TYPES,
+        "errors": {
+            "output": _beside("output", form, problems),
+            "input_schema": [
+                *form.wrong.get("input_schema", []),
+                *(f"{each.message} {each.fix}" for each in problems if each.place.startswith("input_schema")),
+            ],
+            **({error.field: [said(error)]} if error is not None and error.field in PLAIN_FIELDS else {}),
+        },
+        "long_lists": contracts.count() + mine.count() > LISTED_AT_MOST,
+        "kinds": Kind.objects.order_by("name"),
         "failures": FAILURES,
         "problems": problems_by_level(problems),
         "checked": request.method == "POST" or version is not None,
@@ -164,6 +189,17 @@ def _show(
         "error": said(error) if error is not None else "",
     }
     return render(request, "agents/flow_edit.html", context, status=status)
+
+
+def _beside(place: str, form: FlowForm, problems: Sequence[Problem]) -> dict[str, list[str]]:
+    """What is wrong there, by the field beside which it is told; under `general` where it is about all of it."""
+    told = [(each.place, f"{each.message} {each.fix}".strip()) for each in problems if each.level == "error"]
+    told += [(at, text) for at, texts in form.wrong.items() for text in texts]
+    found: dict[str, list[str]] = {}
+    for at, text in told:
+        if at == place or at.startswith(f"{place}."):
+            found.setdefault(at[len(place) + 1 :].partition(".")[0] or "general", []).append(text)
+    return found
 
 
 def _checked(request: PageRequest, form: FlowForm) -> tuple[Checked | None, list[Problem]]:

@@ -1,6 +1,7 @@
 """A flow as a form that works without JavaScript, and back; must not save or judge what was typed.
 
-Values that a step takes are written one a line: `/to <- step /at`, or `/to = JSON`; `whole` stands for all of it.
+What is handed on is written one value a line (flow_moves.py), triggers are rows of fields (flow_triggers.py), and what
+the flow is started with is a table of fields or JSON (flow_schema.py).
 """
 
 from __future__ import annotations
@@ -13,13 +14,12 @@ from typing import Any
 
 from django.http import QueryDict
 
+from agents.views.flow_moves import moves_as_text, moves_in
+from agents.views.flow_schema import SCHEMA_FIELDS, schema_in, schema_rows, step_of_fields
+from agents.views.flow_triggers import TRIGGER_FIELDS, step_of_triggers, trigger_rows, triggers_in
 from agents.views.record_drafts import number_in
 
 MOST_STEPS = 60
-WHOLE = "whole"
-_PART = r'"(?:[^"\\]|\\.)*"|\S+'
-_TAKEN = re.compile(rf"({_PART})\s*<-\s*([a-z0-9-]+)(?:\s+({_PART}))?")
-_GIVEN = re.compile(rf"({_PART})\s*=\s*(.+)")
 STEP_FIELDS = (
     *("name", "label", "task_type", "contract", "agent", "rule_set", "after", "input"),
     *("fail", "fail_times", "fail_agent", "fail_contract", "fail_then", "tokens", "cost", "attempts"),
@@ -28,18 +28,29 @@ STEP_FIELDS = (
 
 @dataclass(kw_only=True)
 class FlowForm:
-    """What was typed: the payload as it reads so far, and what of it cannot be read."""
+    """What was typed: the payload as it reads so far, and what of it cannot be read.
+
+    `wrong` says what cannot be read beside its field, by its place in the payload; `unread` all of it in a row.
+    `fields` are the rows of what the flow is started with, None where that is written as JSON. `opened` is the step
+    that the last button was about.
+    """
 
     payload: dict[str, Any]
     slug: str = ""
     reason: str = ""
     change_id: int | None = None
     base_version: int | None = None
-    unread: list[str] = field(default_factory=list)
+    wrong: dict[str, list[str]] = field(default_factory=dict)
     schema_text: str = ""
-    triggers_text: str = ""
+    fields: list[dict[str, str]] | None = None
+    triggers: list[dict[str, str]] = field(default_factory=list)
     output_text: str = ""
     steps_text: list[str] = field(default_factory=list)
+    opened: int | None = None
+
+    @property
+    def unread(self) -> list[str]:
+        return [f"{_place_in_words(place)}: {text}" for place, texts in self.wrong.items() for text in texts]
 
     @classmethod
     def of(cls, payload: Mapping[str, Any], **more: Any) -> FlowForm:
@@ -47,7 +58,8 @@ class FlowForm:
         return cls(
             payload=dict(payload),
             schema_text=pretty(payload.get("input_schema", True)),
-            triggers_text=pretty(payload.get("triggers", [])),
+            fields=schema_rows(payload.get("input_schema", True)),
+            triggers=trigger_rows(payload.get("triggers") or []),
             output_text=moves_as_text(payload.get("output") or []),
             steps_text=[moves_as_text(each.get("input") or []) for each in payload.get("steps", [])],
             **more,
@@ -63,32 +75,19 @@ def read_form(posted: QueryDict, *, base: Mapping[str, Any]) -> FlowForm:
     form.payload["domain"] = posted.get("domain") or None
     form.payload["owner"] = posted.get("owner") or None
     form.payload["sensitivity"] = posted.get("sensitivity") or "internal"
-    form.schema_text, form.triggers_text = posted.get("input_schema", ""), posted.get("triggers", "")
-    form.payload["input_schema"] = _json(form, form.schema_text, "What it is started with", True)
-    form.payload["triggers"] = _json(form, form.triggers_text, "What starts it", [])
+    do, _, stated = posted.get("do", "").partition(":")
+    at = number_in(stated)
+    _read_schema(form, posted, do, at)
+    form.triggers = step_of_triggers(_rows(posted, "trigger", TRIGGER_FIELDS), do, at)
+    form.payload["triggers"], faults = triggers_in(form.triggers)
+    form.wrong |= faults
     form.output_text = posted.get("output", "")
-    form.payload["output"] = _moves(form, form.output_text, "The output")
-    columns = {name: posted.getlist(f"step-{name}")[:MOST_STEPS] for name in STEP_FIELDS}
-    rows = [
-        {name: column[place].strip() if place < len(column) else "" for name, column in columns.items()}
-        for place in range(len(columns["name"]))
-    ]
-    _move_rows(rows, posted.get("do", ""))
+    form.payload["output"] = _moves(form, form.output_text, "output")
+    rows = _rows(posted, "step", STEP_FIELDS)
+    form.opened = _move_rows(rows, do, at)
     form.steps_text = [row["input"] for row in rows]
-    form.payload["steps"] = [_step(form, row, place) for place, row in enumerate(rows, start=1)]
+    form.payload["steps"] = [_step(form, row, place) for place, row in enumerate(rows)]
     return form
-
-
-def moves_as_text(moves: Sequence[Mapping[str, Any]]) -> str:
-    """Values that are taken, one a line, as `_moves` reads them."""
-    lines = []
-    for each in moves:
-        to = _spoken(str(each.get("to", "")))
-        if "value" in each:
-            lines.append(f"{to} = {json.dumps(each['value'], ensure_ascii=False)}")
-        else:
-            lines.append(f"{to} <- {each.get('from', '')} {_spoken(str(each.get('at', '')))}")
-    return "\n".join(lines)
 
 
 def pretty(value: Any) -> str:
@@ -101,7 +100,7 @@ def _step(form: FlowForm, row: Mapping[str, str], place: int) -> dict[str, Any]:
         "task_type": row["task_type"],
         "contract": row["contract"],
         "after": [each for each in re.split(r"[,\s]+", row["after"]) if each],
-        "input": _moves(form, row["input"], f"Step {place}"),
+        "input": _moves(form, row["input"], f"steps.{place}.input"),
         "on_failure": _failure(row),
     }
     found |= {name: row[name] for name in ("label", "agent", "rule_set") if row[name]}
@@ -112,7 +111,7 @@ def _step(form: FlowForm, row: Mapping[str, str], place: int) -> dict[str, Any]:
         if row[called]:
             count = number_in(row[called])
             if count is None:
-                form.unread.append(f"Step {place}: write the number of {what} in digits.")
+                form.wrong[f"steps.{place}.{name}"] = [f"Write the number of {what} in digits."]
             else:
                 found[name] = count
     if row["cost"]:
@@ -134,62 +133,74 @@ def _failure(row: Mapping[str, str]) -> dict[str, Any] | None:
     return found
 
 
-def _moves(form: FlowForm, text: str, where: str) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = []
-    for line in filter(None, (each.strip() for each in text.splitlines())):
-        taken, given = _TAKEN.fullmatch(line), _GIVEN.fullmatch(line)
-        if taken is not None:
-            move = {"to": _pointer(taken[1]), "from": taken[2]}
-            at = _pointer(taken[3] or WHOLE)
-            found.append({**move, "at": at} if at else move)
-        elif given is not None:
-            try:
-                found.append({"to": _pointer(given[1]), "value": json.loads(given[2])})
-            except ValueError:
-                form.unread.append(f'{where}: after “=” stands JSON, such as 3 or "text", not “{given[2][:60]}”.')
-        else:
-            form.unread.append(f"{where}: “{line[:80]}” is none of “/to <- step /at” and “/to = value”.")
+def _moves(form: FlowForm, text: str, place: str) -> list[dict[str, Any]]:
+    found, faults = moves_in(text)
+    if faults:
+        form.wrong[place] = faults
     return found
 
 
-def _pointer(text: str) -> str:
-    if text == WHOLE:
-        return ""
-    if text.startswith('"'):
-        try:
-            read = json.loads(text)
-        except ValueError:
-            return text
-        return str(read)
-    return text
-
-
-def _spoken(pointer: str) -> str:
-    if not pointer:
-        return WHOLE
-    return json.dumps(pointer, ensure_ascii=False) if re.search(r'[\s"]', pointer) else pointer
-
-
-def _json(form: FlowForm, text: str, where: str, empty: Any) -> Any:
-    if not text.strip():
-        return empty
+def _read_schema(form: FlowForm, posted: QueryDict, do: str, at: int | None) -> None:
+    """By its table where that was sent, on the JSON that came with it; else by its JSON."""
+    form.schema_text = posted.get("input_schema", "")
     try:
-        return json.loads(text)
+        schema = json.loads(form.schema_text) if form.schema_text.strip() else True
     except ValueError as error:
-        form.unread.append(f"{where}: this is no JSON ({error}).")
-        return empty
+        form.wrong["input_schema"] = [f"This is no JSON ({error})."]
+        form.payload["input_schema"] = True
+        return
+    if posted.get("schema-by") == "table" and isinstance(schema, dict):
+        rows = step_of_fields(_rows(posted, "field", SCHEMA_FIELDS), do, at)
+        asked, faults = schema_in(rows, schema)
+        if do == "field":
+            # A field that was just added has no name yet.
+            faults.pop(f"input_schema.{len(rows) - 1}", None)
+        form.wrong |= faults
+        if faults or do == "field":
+            form.fields = rows
+        else:
+            schema = asked
+            form.fields = schema_rows(schema) if do != "schema-json" else None
+        form.schema_text = pretty(schema)
+    elif do == "schema-table":
+        form.fields = schema_rows(schema)
+        if form.fields is None:
+            form.wrong["input_schema"] = ["Only an object with named fields can be shown as a table."]
+    form.payload["input_schema"] = schema
 
 
-def _move_rows(rows: list[dict[str, str]], do: str) -> None:
-    verb, _, stated = do.partition(":")
-    at = number_in(stated)
+def _rows(posted: QueryDict, kind: str, names: Sequence[str]) -> list[dict[str, str]]:
+    """What was typed in fields that stand once in each row."""
+    columns = {name: posted.getlist(f"{kind}-{name}")[:MOST_STEPS] for name in names}
+    return [
+        {name: column[place].strip() if place < len(column) else "" for name, column in columns.items()}
+        for place in range(len(columns["name"]))
+    ]
+
+
+def _place_in_words(place: str) -> str:
+    part, _, rest = place.partition(".")
+    number = rest.partition(".")[0]
+    word = {"steps": "Step", "triggers": "Trigger", "input_schema": "Field"}.get(part, "")
+    if number.isdigit() and word:
+        return f"{word} {int(number) + 1}"
+    return {"output": "The output", "input_schema": "What it is started with"}.get(part, part)
+
+
+def _move_rows(rows: list[dict[str, str]], verb: str, at: int | None) -> int | None:
+    """Do what the button asks with the steps; the place of the step that it was about."""
     if verb == "add" and len(rows) < MOST_STEPS:
         before = rows[-1]["name"] if rows else ""
         rows.append({**dict.fromkeys(STEP_FIELDS, ""), "after": before, "fail": "person"})
-    elif at is not None and at < len(rows):
-        if verb == "remove":
-            del rows[at]
-        elif verb == "up" and at > 0:
-            rows[at - 1], rows[at] = rows[at], rows[at - 1]
-        elif verb == "down" and at + 1 < len(rows):
-            rows[at + 1], rows[at] = rows[at], rows[at + 1]
+        return len(rows) - 1
+    if at is None or at >= len(rows):
+        return None
+    if verb == "remove":
+        del rows[at]
+    elif verb == "up" and at > 0:
+        rows[at - 1], rows[at] = rows[at], rows[at - 1]
+        return at - 1
+    elif verb == "down" and at + 1 < len(rows):
+        rows[at + 1], rows[at] = rows[at], rows[at + 1]
+        return at + 1
+    return None

@@ -78,11 +78,19 @@ def test_form__a_flow_that_is_opened_and_posted_unchanged__reads_the_same() -> N
         {**FIND, "on_failure": {"do": "retry", "times": 2, "then": "person"}, "token_budget": 500},
         {**MARK, "input": [{"to": "/a b", "from": "find", "at": "/x"}, {"to": "/n", "value": {"deep": [1]}}]},
     ]
-    payload = flow_of(*steps, output=[{"to": "", "from": "mark"}], triggers=[])
+    triggers = [
+        {"name": "mail", "on": "webhook", "input": [{"to": "/text", "from": "event", "at": "/body"}]},
+        {"name": "law", "on": "publication", "input": [{"to": "/n", "value": 1}], "match": {"domain": "legal"}},
+    ]
+    payload = flow_of(*steps, output=[{"to": "", "from": "mark"}], triggers=triggers)
     form = FlowForm.of({"purpose": "", "sensitivity": "internal", **payload})
     posted = QueryDict(mutable=True)
     posted.update({name: payload[name] for name in ("name", "owner", "domain")})
-    posted.update({"input_schema": form.schema_text, "triggers": form.triggers_text, "output": form.output_text})
+    posted.update({"input_schema": form.schema_text, "schema-by": "table", "output": form.output_text})
+    assert form.fields is not None
+    for kind, rows in (("trigger", form.triggers), ("field", form.fields)):
+        for row in rows:
+            posted.update({f"{kind}-{name}": value for name, value in row.items()})
     for place, each in enumerate(steps):
         failure = each["on_failure"]
         posted.update(
@@ -99,7 +107,64 @@ def test_form__a_flow_that_is_opened_and_posted_unchanged__reads_the_same() -> N
         name: payload[name] for name in ("input_schema", "steps", "output", "triggers")
     }
     posted["step-input"] = "nonsense"
-    assert "nonsense" in read_form(posted, base={}).unread[0]
+    wrong = read_form(posted, base={})
+    assert "nonsense" in wrong.unread[0]
+    assert list(wrong.wrong) == ["steps.0.input"]
+
+
+SCHEMA = {
+    "type": "object",
+    "required": ["text"],
+    "additionalProperties": False,
+    "properties": {
+        "text": {"type": "string", "title": "Text", "maxLength": 9, "description": "Whole."},
+        "mode": {"enum": ["fast", "exact"]},
+        "parts": {"type": "array", "items": {"type": "string"}},
+    },
+}
+
+
+def table(*rows: dict[str, str], do: str = "check", schema: object = SCHEMA) -> FlowForm:
+    posted = QueryDict(mutable=True)
+    posted.update({"input_schema": json.dumps(schema), "schema-by": "table", "do": do})
+    for row in rows:
+        posted.update({f"field-{name}": value for name, value in row.items()})
+    return read_form(posted, base={})
+
+
+def test_schema__edited_as_a_table__keeps_what_the_table_cannot_say() -> None:
+    rows = FlowForm.of({"input_schema": SCHEMA}).fields
+    assert rows is not None
+    assert table(*rows).payload["input_schema"] == SCHEMA
+    text, mode, parts = rows
+    changed = table({**text, "name": "document", "needed": ""}, {**mode, "choices": "fast"}, {**parts, "needed": "yes"})
+    assert changed.unread == []
+    assert changed.payload["input_schema"] == {
+        **SCHEMA,
+        "required": ["parts"],
+        "properties": {
+            "document": SCHEMA["properties"]["text"],  # type: ignore[index]
+            "mode": {"enum": ["fast"]},
+            "parts": SCHEMA["properties"]["parts"],  # type: ignore[index]
+        },
+    }
+    # The next button finds the field under its new name.
+    assert changed.fields is not None
+    assert changed.fields[0]["was"] == "document"
+    number = table({**text, "type": "number"}).payload["input_schema"]["properties"]["text"]
+    assert number == {"type": "number", "title": "Text", "description": "Whole."}
+
+
+def test_schema__fields_that_cannot_be__are_told_at_their_place_and_nothing_is_lost() -> None:
+    rows = FlowForm.of({"input_schema": SCHEMA}).fields
+    assert rows is not None
+    wrong = table(rows[0], {**rows[1], "name": "text"}, {**rows[2], "name": "", "title": "Parts"})
+    assert list(wrong.wrong) == ["input_schema.1", "input_schema.2"]
+    assert [each["title"] for each in wrong.fields or []] == ["Text", "", "Parts"]
+    added = table(*rows, do="field")
+    assert (added.unread, len(added.fields or [])) == ([], 4)
+    assert FlowForm.of({"input_schema": True}).fields is None
+    assert table(*rows, do="schema-json").fields is None
 
 
 def test_example__of_a_schema__holds_what_is_required_and_no_more() -> None:
@@ -166,3 +231,23 @@ def test_edit__checked_and_saved__says_what_does_not_fit_and_drafts_a_change(wor
     edit = Edit.objects.filter(record="flow", key="review").latest("pk")
     assert [each["name"] for each in edit.payload["steps"]] == ["find"]
     assert "would change this flow" in owner.get("/flows/review/").content.decode()
+
+
+def test_edit__a_trigger_that_selects_nothing__is_told_beside_its_field(world: World, owner: Client) -> None:
+    step = {"step-name": "find", "step-task_type": "find", "step-contract": "finder-contract", "step-agent": "finder",
+            "step-input": "/text <- input /text", "step-fail": "person"}  # fmt: skip
+    posted = {"name": "Review", "owner": "owner", "domain": "legal", "base_version": "1", "reason": "By itself.",
+              "input_schema": json.dumps(flow_of()["input_schema"]), **step}  # fmt: skip
+    trigger = {"trigger-name": "law", "trigger-on": "publication", "trigger-key": "", "trigger-kind": "",
+               "trigger-domain": "", "trigger-tag": "", "trigger-input": '/text = "New."'}  # fmt: skip
+    added = owner.post("/flows/review/edit/", {**posted, "do": "trigger"}).content.decode()
+    assert 'name="trigger-name"' in added
+    wrong = owner.post("/flows/review/edit/", {**posted, **trigger, "do": "check"}).content.decode()
+    beside = wrong[wrong.index('id="trigger-0"') :]
+    assert "It would start at every publication." in beside[: beside.index("trigger-input")]
+    saved = owner.post("/flows/review/edit/", {**posted, **trigger, "trigger-domain": "legal", "do": "save"})
+    assert saved.status_code == 302
+    edit = Edit.objects.filter(record="flow", key="review").latest("pk")
+    assert edit.payload["triggers"] == [
+        {"name": "law", "on": "publication", "match": {"domain": "legal"}, "input": [{"to": "/text", "value": "New."}]}
+    ]
