@@ -17,20 +17,18 @@ import pytest
 from django.conf import settings
 from django.contrib.staticfiles.handlers import StaticFilesHandler
 from django.core.management import call_command
-from django.db import connection, connections
+from django.db import connection
 from django.test.testcases import LiveServerThread
 from django.test.utils import setup_databases
 
-from agents.deliveries import close_lanes
 from config import env
-from context.remembered import forget_the_database
-from tests import schema
+from tests import sample_database, schema
 from tests.cast import Cast, gather
+from tests.sample_database import BASE, SCHEMA
+from tests.scheduling import Together, longest_first
 from tests.second_line import no_application_filter as filter_switched_off
 
 SHARED = Path(__file__).resolve().parent.parent.parent / "shared" / "data"
-BASE = f"test_{settings.DATABASES['default']['NAME']}"
-SCHEMA = schema.schema_name(BASE)
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -40,6 +38,19 @@ def pytest_configure(config: pytest.Config) -> None:
     settings.AUDIT_CHECKPOINT_DIRECTORY = Path("/nonexistent/checkpoints")
     # Slow hashing protects real passwords; the cast's are in the source.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    longest_first(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    if config.getoption("dist") != "loadgroup":
+        return None
+    config.option.loadscopereorder = False  # the order is ours
+    return Together(config, log)
 
 
 def pytest_collection_finish() -> None:
@@ -56,14 +67,14 @@ def _sign_in_as(variable: str) -> None:
     role = env.database(variable)
     for name in ("USER", "PASSWORD", "HOST", "PORT"):
         connection.settings_dict[name] = role[name]
-    _leave()
+    schema.leave()
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """The process that started the others ends last; `--reuse-db` keeps the schema for the next run."""
     last = not hasattr(session.config, "workerinput")
-    if last and not session.config.getoption("reuse_db") and not session.config.getoption("collectonly"):
-        schema.drop_all(BASE)
+    if last and not session.config.getoption("collectonly"):
+        schema.drop_all(f"{BASE}_schema_" if not session.config.getoption("reuse_db") else sample_database.KEPT)
 
 
 @pytest.fixture(scope="session")
@@ -77,21 +88,16 @@ def django_db_setup(
                 _sign_in_as("DATABASE_OWNER_URL")
                 setup_databases(verbosity=0, interactive=False)
                 call_command("grant_web_role", verbosity=0, stdout=StringIO())
-                _leave()
+                schema.leave()
+                schema.drop_all(f"{BASE}_schema_")
                 schema.keep(own, SCHEMA)
         settings.DATABASES["default"]["NAME"] = connection.settings_dict["NAME"] = own
         schema.copy(SCHEMA, own)
         _sign_in_as("DATABASE_URL")
     yield
     with django_db_blocker.unblock():
-        _leave()
+        schema.leave()
         schema.drop(own)
-
-
-def _leave() -> None:
-    connections.close_all()
-    if hasattr(connection, "close_pool"):
-        connection.close_pool()
 
 
 @pytest.fixture
@@ -99,10 +105,7 @@ def committed_db(django_db_setup: None, django_db_blocker: Any) -> Iterator[None
     """A database in which commits are real; replaced by a fresh copy afterwards."""
     with django_db_blocker.unblock():
         yield
-        close_lanes()  # of this process: those to a database that is gone would fail the next test
-        _leave()
-        schema.copy(SCHEMA, str(connection.settings_dict["NAME"]))
-        forget_the_database()
+        sample_database.stand_in(SCHEMA)
 
 
 @pytest.fixture

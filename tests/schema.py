@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from django.db import connection, connections
 from psycopg import sql
 
 from config import env
@@ -25,6 +26,13 @@ def schema_name(base: str) -> str:
         for path in sorted(ROOT.glob(pattern)):
             digest.update(f"{path.relative_to(ROOT)}\0".encode() + path.read_bytes())
     return f"{base}_schema_{digest.hexdigest()[:12]}"
+
+
+def leave() -> None:
+    """End this process's own sessions."""
+    connections.close_all()
+    if hasattr(connection, "close_pool"):
+        connection.close_pool()
 
 
 @contextmanager
@@ -68,20 +76,26 @@ def copy(source: str, target: str) -> None:
         owner.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(target), sql.Identifier(source)))
 
 
-def keep(source: str, name: str) -> None:
-    """Keep a copy of `source` under a name that never stands for a half-made one, in place of older ones."""
-    drop_all(name.rpartition("_schema_")[0])
+def keep(source: str, name: str, *, note: str = "") -> None:
+    """Keep a copy of `source`, and a note of it, under a name that never stands for a half-made one."""
     copy(source, f"{name}_partial")
+    partial = sql.Identifier(f"{name}_partial")
     with maintenance() as owner:
-        rename = sql.SQL("ALTER DATABASE {} RENAME TO {}")
-        owner.execute(rename.format(sql.Identifier(f"{name}_partial"), sql.Identifier(name)))
+        owner.execute(sql.SQL("COMMENT ON DATABASE {} IS {}").format(partial, sql.Literal(note)))
+        owner.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(partial, sql.Identifier(name)))
 
 
-def drop_all(base: str) -> None:
-    """Drop every schema kept for such a run."""
+def note_of(name: str) -> str:
+    """What was noted of a database when it was kept."""
+    asked = "SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = %s"
     with maintenance() as owner:
-        found = owner.execute(
-            "SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [f"{base}_schema_"]
-        ).fetchall()
+        row = owner.execute(asked, [name]).fetchone()
+    return str(row[0]) if row and row[0] else ""
+
+
+def drop_all(beginning: str) -> None:
+    """Drop every database whose name begins so."""
+    with maintenance() as owner:
+        found = owner.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s)", [beginning]).fetchall()
     for (name,) in found:
         drop(name)

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.management import call_command
 from django.utils import timezone
 
 from context.access import principal_for
@@ -19,14 +18,15 @@ from governance.models import Change, Finding
 from governance.models.changes import ChangeState
 from tests.cast import PASSWORD, Cast, creation, publish
 from tests.governance.drift.conftest import scan
+from tests.sample_database import become_sample
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def organisation(served_site: str, tmp_path: Path) -> None:
-    """The sample, whose people sign in with the password of the tests."""
-    call_command("load_sample", credentials=tmp_path / "credentials.json", verbosity=0)
+def organisation(committed_db: None, tmp_path: Path) -> None:
+    """The sample, whose people sign in with the password of the tests. Before the site is served: it moves in there."""
+    become_sample(tmp_path / "credentials.json")
     for person in User.objects.filter(is_active=True):
         person.set_password(PASSWORD)
         person.save(update_fields=["password"])

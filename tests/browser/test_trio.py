@@ -15,6 +15,7 @@ import pytest
 from context.models import User
 from tests.browser.conftest import Visitor
 from tests.cast import PASSWORD
+from tests.sample_database import become_sample
 from tests.trio.conftest import Desk, load_legal, person, wire
 from tests.trio.stub import Fault, serving
 
@@ -42,7 +43,7 @@ def test_trio__in_the_browser__is_followed_tried_and_decided(
     visit: Any, served_site: str, tmp_path: Path, settings: Any
 ) -> None:
     settings.AGENT_ALLOWED_HOSTS, settings.AGENT_PRIVATE_ADDRESSES = ["127.0.0.1"], True
-    load_legal(tmp_path / "credentials.json")
+    become_sample(tmp_path / "credentials.json", name="legal", load=load_legal)
     with serving() as stub:
         wire(stub.url)
         desk = Desk(stub=stub, credentials=json.loads((tmp_path / "credentials.json").read_text()))

@@ -24,7 +24,7 @@ from tests.faults.receiving import Receiver
 from tests.faults.running import Caller, Claimer, Starter
 from tests.faults.seeding import KINDS
 
-pytestmark = [pytest.mark.faults, pytest.mark.slow, pytest.mark.xdist_group("faults")]
+pytestmark = [pytest.mark.faults, pytest.mark.slow]
 
 THOROUGH = bool(os.environ.get("PLUMBLINE_THOROUGH"))
 RUNS = 1_000 if THOROUGH else 36

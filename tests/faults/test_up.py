@@ -22,7 +22,7 @@ from config.embedded.home import open_home
 from config.embedded.postgres import PrivatePostgres
 from tests.faults.conftest import PACKAGES, ROOT, Up, free_port, wait_for
 
-pytestmark = [pytest.mark.faults, pytest.mark.xdist_group("faults")]
+pytestmark = pytest.mark.faults
 
 
 def test_up__first_start__says_where_and_writes_sign_ins_only_their_owner_reads(up: Up) -> None:

@@ -1,4 +1,4 @@
-"""The sample organisation, loaded once for the tests of a module; what a test writes is undone after it."""
+"""The sample organisation, loaded for the tests of a module; what a test writes is undone after it."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 from django.conf import settings
-from django.core.management import call_command
 from django.db import transaction
 
 from governance.sample.reading import Sample, read_sample
+from tests.sample_database import sample_loaded
 
 FOLDER = Path(settings.BASE_DIR) / "sample"
 
@@ -28,10 +28,8 @@ def loaded_once(
     django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("sample") / "home" / "credentials.json"
-    with django_db_blocker.unblock(), transaction.atomic():
-        call_command("load_sample", credentials=path, verbosity=0)
+    with django_db_blocker.unblock(), sample_loaded(path):
         yield path
-        transaction.set_rollback(True)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from uuid import UUID
 
 import pytest
 from django.core.management import call_command
-from django.db import transaction
 from django.utils import timezone
 
 from agents.endpoints import ModelTerms, promote, register_version
@@ -32,6 +31,7 @@ from governance.publishing import publish_change
 from governance.reviews import review_change
 from governance.sample.reading import Sample, read_sample
 from tests.sample.conftest import loaded  # noqa: F401
+from tests.sample_database import sample_loaded
 from tests.trio.stub import Stub, serving
 
 DOCUMENT = (
@@ -103,10 +103,8 @@ def loaded_once(
     django_db_setup: None, django_db_blocker: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Path]:
     path = tmp_path_factory.mktemp("sample") / "credentials.json"
-    with django_db_blocker.unblock(), transaction.atomic():
-        load_legal(path)
+    with django_db_blocker.unblock(), sample_loaded(path, name="legal", load=load_legal):
         yield path
-        transaction.set_rollback(True)
 
 
 def load_legal(path: Path) -> None:
