@@ -75,7 +75,7 @@ class StandingAnswers:
         answer = self._application(environ, listening)
         # An agent that holds the bundle is told so, without a body, and asks again and again: that is remembered, too.
         if served and said and said[0][0][:3] in ("200", "304"):
-            without = [each for each in said[0][1] if not _OWN.fullmatch(each[0]) and not _OF_BODY.fullmatch(each[0])]
+            without = [each for each in headers_alike(said[0][1]) if not _OF_BODY.fullmatch(each[0])]
             kept = [*without, ("Content-Type", "application/json"), ("Content-Length", str(len(served[0].answer)))]
             self._memory.put(key, _Remembered(served[0], kept, without))
         return answer
@@ -84,32 +84,48 @@ class StandingAnswers:
 def _key(environ: Environ) -> bytes | None:
     """What a request must have in common with an earlier one to be its repetition; None where it is none of ours.
 
-    The body is read here, and left to be read again.
+    A key that is used from elsewhere gets a receipt of its own, which names where.
     """
-    if environ["PATH_INFO"] != ADDRESS or environ["REQUEST_METHOD"] != "POST" or environ.get("QUERY_STRING"):
+    body = body_of(environ, address=ADDRESS)
+    if body is None:
+        return None
+    return seal_of(environ, body, environ.get("REMOTE_ADDR", ""), environ.get("HTTP_X_FORWARDED_FOR", ""))
+
+
+def body_of(environ: Environ, *, address: str) -> bytes | None:
+    """The body of a plain POST to that address, left to be read again; None where the request is anything else."""
+    if environ["PATH_INFO"] != address or environ["REQUEST_METHOD"] != "POST" or environ.get("QUERY_STRING"):
         return None
     announced = environ.get("CONTENT_LENGTH") or ""
     if not announced.isdecimal() or not 0 < int(announced[:9]) <= LARGEST_BODY or len(announced) > 9:
         return None
     if "HTTP_TRANSFER_ENCODING" in environ or "HTTP_CONTENT_ENCODING" in environ or "HTTP_COOKIE" in environ:
         return None
-    body = environ["wsgi.input"].read(int(announced))
+    body: bytes = environ["wsgi.input"].read(int(announced))
     environ["wsgi.input"] = BytesIO(body)
+    return body
+
+
+def seal_of(environ: Environ, asked: bytes, *more: str) -> bytes:
+    """A digest of what is asked and of who asks: credential, host, program, and in which form."""
     parts = (
         environ.get("HTTP_AUTHORIZATION", ""),
         environ.get("HTTP_HOST", ""),
         environ.get("CONTENT_TYPE", ""),
         environ.get("HTTP_USER_AGENT", ""),
         environ.get("HTTP_ACCEPT", ""),
-        # A key that is used from elsewhere gets a receipt of its own, which names where.
-        environ.get("REMOTE_ADDR", ""),
-        environ.get("HTTP_X_FORWARDED_FOR", ""),
         environ.get("wsgi.url_scheme", ""),
+        *more,
     )
-    seal = hashlib.sha256(body)
+    seal = hashlib.sha256(asked)
     seal.update("\0".join(parts).encode("utf-8", "surrogateescape"))
-    seal.update(b"%d" % len(body))
+    seal.update(b"%d" % len(asked))
     return seal.digest()
+
+
+def headers_alike(headers: Headers) -> Headers:
+    """Those that the next answer to the same caller has, too."""
+    return [each for each in headers if not _OWN.fullmatch(each[0])]
 
 
 def _repeat(remembered: _Remembered, environ: Environ, start_response: StartResponse) -> Iterable[bytes] | None:

@@ -18,7 +18,9 @@ os.environ["DATABASE_READER"] = "nobody"
 
 # Django first: what stands around it reads its models.
 _django = get_wsgi_application()
-application = import_string("agents.standing_wsgi.StandingAnswers")(_django)
+application = _django
+for _path in ("agents.standing_wsgi.StandingAnswers", "agents.routing.standing_wsgi.StandingGrounds"):
+    application = import_string(_path)(application)
 
 if not settings.DEBUG:
     for _name in ("SECRET_KEY", "SIGNING_KEY"):

@@ -39,6 +39,8 @@ DECISIONS = 20_000
 SHORTEST_SECONDS = 0.2
 # Further agents that the rules lead to; they read alike, as the agents of one contract mostly do.
 OTHERS = 2
+# As agents ask, and the same where nothing gathered before may be used: who sends a cookie goes the whole way.
+POSTS = {"POST decide": "", "POST decide, all anew": "Cookie: none=at-all\r\n"}
 _READ_AS = (
     "SELECT set_config('plumbline.reader', 'principal', true), set_config('plumbline.clearance', %(clearance)s, true), "
     "set_config('plumbline.groups', %(groups)s, true), set_config('plumbline.person', '', true), "
@@ -74,14 +76,17 @@ def run(*, items: int, clients: int, seconds: float, say: Callable[[str], None])
         world = build_world(items=items, say=say)
         _publish_rules()
         with tempfile.TemporaryDirectory() as folder, web_server(url=scratch.web, log=Path(folder) / "web.log") as port:
-            http, sql = _requests(world, port), _availability(scratch, world)
+            sql = _availability(scratch, world)
             for seats in sorted({1, clients}):
                 say(f"asking over HTTP, {seats} clients")
                 cases[f"availability alone, {seats} clients"] = measure(sql, clients=seats, seconds=seconds)
-                cases[f"POST decide, {seats} clients"] = measure(http, clients=seats, seconds=seconds)
+                for name, more in POSTS.items():
+                    http = _requests(world, port, more)
+                    cases[f"{name}, {seats} clients"] = measure(http, clients=seats, seconds=seconds)
     ratios = {
-        f"POST decide / its availability, {seats}": cases[f"POST decide, {seats} clients"].p50_ms
+        f"{name} / its availability, {seats}": cases[f"{name}, {seats} clients"].p50_ms
         / cases[f"availability alone, {seats} clients"].p50_ms
+        for name in POSTS
         for seats in sorted({1, clients})
     }
     setting = {"rules": RULES, "items": items, "required": REQUIRED, "agents": 1 + OTHERS, "seconds": seconds}
@@ -210,7 +215,7 @@ def _publish_rules() -> None:
     publish_change(actor=owner, change_id=change.pk, now=now)
 
 
-def _requests(world: World, port: int) -> HttpCalls:
+def _requests(world: World, port: int, more: str) -> HttpCalls:
     requests = []
     for number in range(200):
         body = json.dumps(
@@ -223,7 +228,7 @@ def _requests(world: World, port: int) -> HttpCalls:
         ).encode()
         head = (
             f"POST /api/v1/routing/decide/ HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {world.bearer}\r\n"
-            f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+            f"Content-Type: application/json\r\n{more}Content-Length: {len(body)}\r\n\r\n"
         )
         requests.append(head.encode() + body)
     return HttpCalls(host="127.0.0.1", port=port, requests=tuple(requests), expected=200)

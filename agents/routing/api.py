@@ -36,6 +36,8 @@ from agents.routing.serializers import (
     RuleSetSerializer,
     rule_set_as_json,
 )
+from agents.routing.standing import gathered
+from agents.routing.standing_wsgi import PLACE
 from config.api.bodies import read_json
 from config.api.described import CURSOR, IF_NONE_MATCH, LIMIT, answers, word
 from config.api.errors import MethodNotAllowed
@@ -49,7 +51,11 @@ from context.models import User
 
 @csrf_exempt
 def decide(request: HttpRequest) -> HttpResponse:
-    """POST /api/v1/routing/decide/: what the rules say, with the full trace. Nothing is recorded."""
+    """POST /api/v1/routing/decide/: what the rules say, with the full trace. Nothing is recorded.
+
+    Where what is gathered here still stands, the next task of the kind is decided before it comes here
+    (agents/routing/standing_wsgi.py).
+    """
     header = request.headers.get("Authorization", "")
     if KEY_PREFIX not in header[:40]:
         return cast(HttpResponse, DecideView.as_view()(request))
@@ -59,7 +65,10 @@ def decide(request: HttpRequest) -> HttpResponse:
         agent = authenticate(header)
         agent.require(Scope.CONTEXT_READ)
         body = read_json(request, limit=BODY_LIMIT)
-        answer = ask(principal=agent.principal, name=agent.slug, question=parse_question(body), now=timezone.now())
+        now = timezone.now()
+        answer = ask(principal=agent.principal, name=agent.slug, question=parse_question(body), now=now)
+        if PLACE in request.META:
+            request.META[PLACE] += filter(None, [gathered(agent, answer, now=now)])
         known = known_contracts(agent.principal, answer.facts, agent)
         shown = show(answer.decider.table, answer.facts, answer.verdict, known=known)
         return json_response(answer_as_json(answer, shown))

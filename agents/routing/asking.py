@@ -11,12 +11,12 @@ from django.conf import settings
 from django.utils.module_loading import import_string
 
 from agents.models import RuleSetVersion
-from agents.routing.candidates import candidates_for, contexts_of, targets_for
+from agents.routing.candidates import Candidate, candidates_for, contexts_of, targets_for
 from agents.routing.classify import fields_of, task_type_of, text_of
 from agents.routing.decide import Decider, Verdict
 from agents.routing.definitions import Table
 from agents.routing.explaining import explain
-from agents.routing.facts import LONGEST_TEXT, Facts, Value, context_values
+from agents.routing.facts import LONGEST_TEXT, Facts, TargetFacts, Value, context_values
 from agents.routing.rule_sets import decider_of, rule_set_for
 from agents.sent_tasks import check_task_size
 from context.access import Principal
@@ -40,6 +40,19 @@ class Question:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Ground:
+    """What the facts of tasks of one type have in common, whoever's task it is: the agents, and what each would have.
+
+    `values` are the facts that no task states.
+    """
+
+    task_type: str | None
+    candidates: Mapping[str, Candidate]
+    targets: Mapping[tuple[str, str], TargetFacts]
+    values: Mapping[str, Value]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Answer:
     """What the rules say, of which facts, by which version."""
 
@@ -48,10 +61,11 @@ class Answer:
     facts: Facts
     verdict: Verdict
 
+    ground: Ground
+
     @property
     def task_type(self) -> str:
-        found = self.facts.values.get("task.type", "")
-        return found if isinstance(found, str) else ""
+        return self.ground.task_type or ""
 
     def trace(self) -> list[dict[str, Any]]:
         return explain(self.decider.table, self.facts, self.verdict)
@@ -95,23 +109,46 @@ def ask_by(
     version: RuleSetVersion, decider: Decider, *, principal: Principal, name: str, question: Question, now: datetime
 ) -> Answer:
     """The same by a given version, or by a draft (a version that is not saved)."""
-    facts = facts_of(decider.table, principal=principal, name=name, question=question, now=now)
-    return Answer(version=version, decider=decider, facts=facts, verdict=decider.decide(facts))
+    values = values_of(decider.table, question)
+    ground = gather(decider.table, principal=principal, name=name, task_type=type_in(values))
+    return answer_on(ground, version=version, decider=decider, question=question, values=values, now=now)
 
 
-def facts_of(table: Table, *, principal: Principal, name: str, question: Question, now: datetime) -> Facts:
-    """Every fact the rules may ask about: the task's, then what context each agent has, then the rest."""
-    values: dict[str, Value] = fields_of(question.task, table.fields)
-    values |= _typed(table, question, values)
+def answer_on(
+    ground: Ground,
+    *,
+    version: RuleSetVersion,
+    decider: Decider,
+    question: Question,
+    values: Mapping[str, Value],
+    now: datetime,
+) -> Answer:
+    """Decide on what was gathered for the type of the task, of which `values` say what it states. No statement."""
+    run = question.run or digest_of([question.task, question.text])[:32]
+    facts = Facts(run=run, at=iso(now), values={**values, **ground.values}, targets=ground.targets)
+    return Answer(version=version, decider=decider, facts=facts, verdict=decider.decide(facts), ground=ground)
+
+
+def values_of(table: Table, question: Question) -> dict[str, Value]:
+    """The facts that the task states: its fields and its type. No statement."""
+    values = fields_of(question.task, table.fields)
+    return values | _typed(table, question, values)
+
+
+def type_in(values: Mapping[str, Value]) -> str | None:
     stated = values.get("task.type")
-    task_type = stated if isinstance(stated, str) else None
+    return stated if isinstance(stated, str) else None
+
+
+def gather(table: Table, *, principal: Principal, name: str, task_type: str | None) -> Ground:
+    """What context each agent has that the table may lead to, then the rest that no task states."""
     routes = table.pairs_for(task_type)
     pairs = tuple(dict.fromkeys((*routes, *table.pairs_for(task_type, narrower=True))))
     candidates = candidates_for(table, task_type)
     targets = targets_for(pairs, candidates, contexts_of(pairs, candidates))
     usual = [targets[pair] for pair in routes if pair in targets]
-    values |= context_values(usual)
-    values |= {
+    values: dict[str, Value] = {
+        **context_values(usual),
         "caller.kind": principal.kind,
         "caller.name": name[:LONGEST_TEXT],
         "caller.clearance": principal.clearance,
@@ -119,8 +156,7 @@ def facts_of(table: Table, *, principal: Principal, name: str, question: Questio
     }
     if usual and table.asks_about("context.epoch"):
         values["context.epoch"] = epoch_of(principal=candidates[usual[0].agent].principal)
-    run = question.run or digest_of([question.task, question.text])[:32]
-    return Facts(run=run, at=iso(now), values=values, targets=targets)
+    return Ground(task_type=task_type, candidates=candidates, targets=targets, values=values)
 
 
 def _typed(table: Table, question: Question, fields: Mapping[str, Value]) -> dict[str, Value]:

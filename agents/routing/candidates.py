@@ -19,6 +19,8 @@ from context.requirements import Requirement
 from context.row_security import reading_as
 from context.statements import rows
 
+LOAD, BUDGET_LEFT = "agent.load", "agent.budget_left"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Candidate:
@@ -78,12 +80,12 @@ def candidates_of(slugs: Sequence[str], *, load: bool, budget: bool) -> dict[str
             "agent.latency": latency,
         }
         optional = (
-            ("price_in", price_in),
-            ("price_out", price_out),
-            ("load", in_hand),
-            ("budget_left", left),
+            ("agent.price_in", price_in),
+            ("agent.price_out", price_out),
+            (LOAD, in_hand),
+            (BUDGET_LEFT, left),
         )
-        values |= {f"agent.{label}": value for label, value in optional if value is not None}
+        values |= {name: value for name, value in optional if value is not None}
         found[slug] = Candidate(
             principal=Principal(
                 kind="agent",
@@ -101,11 +103,16 @@ def candidates_of(slugs: Sequence[str], *, load: bool, budget: bool) -> dict[str
     return found
 
 
+def changes_by_itself(table: Table) -> bool:
+    """Whether the table asks how busy agents are or what they have left: that changes with every run."""
+    return any(each.fact.name in (LOAD, BUDGET_LEFT) for rule in table.rules for each in rule.about_agents)
+
+
 def candidates_for(table: Table, task_type: str | None) -> dict[str, Candidate]:
     """The agents that the table may lead to for a task of that type. One statement."""
     asked = {each.fact.name for rule in table.rules for each in rule.about_agents}
     slugs = [agent for narrower in (False, True) for agent, _ in table.pairs_for(task_type, narrower=narrower)]
-    return candidates_of(slugs, load="agent.load" in asked, budget="agent.budget_left" in asked) if slugs else {}
+    return candidates_of(slugs, load=LOAD in asked, budget=BUDGET_LEFT in asked) if slugs else {}
 
 
 def targets_for(
@@ -159,10 +166,14 @@ def held(
 
 def context_of(available: Availability) -> TargetContext:
     """What routing keeps of an availability."""
+    looked_at = (*available.chosen, *(each.version for each in available.passed_over))
+    ends = [each.lease_until for each in looked_at if each is not None and each.lease_until is not None]
     met = {chosen.requirement.name for chosen in available.chosen} - {gap.requirement for gap in available.gaps}
     required_first = sorted(available.gaps, key=lambda gap: not gap.required)
     return TargetContext(
         complete=available.complete,
         available=len(met),
         gaps=tuple(gap.as_json() for gap in required_first[:MOST_GAPS]),
+        judged_at=available.at,
+        stands_until=min((end for end in ends if end > available.at), default=None),
     )

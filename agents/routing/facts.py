@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, Literal
 
 FactType = Literal["text", "number", "integer", "truth", "set"]
@@ -75,11 +76,17 @@ def vocabulary(*, task_types: Sequence[str], fields: Mapping[str, tuple[FactType
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TargetContext:
-    """What one agent would have under one contract: its gaps as JSON, and how many requirements are met."""
+    """What one agent would have under one contract: its gaps as JSON, and how many requirements are met.
+
+    It was judged at that moment of the database; time alone may take one of its texts away at `stands_until`. Neither
+    is a fact, nor recorded.
+    """
 
     complete: bool
     available: int = 0
     gaps: tuple[Mapping[str, Any], ...] = ()
+    judged_at: datetime | None = field(default=None, compare=False)
+    stands_until: datetime | None = field(default=None, compare=False)
 
     def as_json(self) -> dict[str, Any]:
         return {"complete": self.complete, "available": self.available, "gaps": [dict(gap) for gap in self.gaps]}
