@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -29,6 +29,7 @@ LATELY = timedelta(days=30)
 LIFETIMES = {"30": 30, "90": 90, "365": 365}
 GRACES = {"0": 0, "1": 1, "7": 7}
 SHOWN = 15
+ENDED_SHOWN = 100
 ON_A_PAGE = 50
 
 
@@ -169,14 +170,22 @@ def _key(subject: Agent, prefix: str) -> AgentKey:
     return found
 
 
+def _ended(key: AgentKey, now: datetime) -> bool:
+    return (
+        key.revoked_at is not None or key.expires_at <= now or (key.grace_until is not None and key.grace_until <= now)
+    )
+
+
 def show_agent(request: PageRequest, subject: Agent, *, status: int = 200, **more: Any) -> HttpResponse:
     """The page of the agent, with what was just done or refused."""
     principal = request.principal
     now = timezone.now()
+    keys = list(subject.keys.select_related("created_by", "replaced_by"))
     context = {
         "now": now,
         "agent": subject,
-        "keys": subject.keys.select_related("created_by", "replaced_by"),
+        "keys": [key for key in keys if not _ended(key, now)],
+        "ended_keys": [key for key in keys if _ended(key, now)][:ENDED_SHOWN],
         "receipts": subject.receipts.select_related("bundle__contract_version__contract")[:SHOWN],
         "refusals": subject.refusals.select_related("contract_version__contract")[:SHOWN],
         "receipts_count": subject.receipts.filter(served_at__gte=now - LATELY).count(),

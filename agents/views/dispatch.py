@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
+from django.db.models import Q
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
@@ -16,10 +19,15 @@ from agents.use import visible_agents
 from agents.views.agents import agent_of, show_agent
 from agents.views.reaching import budget_lines
 from agents.views.registry import price_of
-from context.errors import DomainError, InvalidInput, NotFound
+from context.errors import DomainError, InvalidInput, NotFound, NotPermitted
 from context.models import Domain
 from context.views.pages import PageRequest, page
+from context.views.paging import page_of
 from governance.forms.edit_form import said
+
+ON_A_PAGE = 25
+LONGEST_WORDS = 100
+BUDGET_FIELDS = ("of", "period", "tokens", "cost", "reason")
 
 
 @require_POST
@@ -59,15 +67,29 @@ def set_push(request: PageRequest, slug: str) -> HttpResponse:
 @page
 def budgets(request: PageRequest) -> HttpResponse:
     """What may be used, by whom, and how much of it is gone."""
-    lines = budget_lines(visible_budgets(request.principal), principal=request.principal, now=timezone.now())
+    return _show_budgets(request)
+
+
+def _show_budgets(request: PageRequest, *, status: int = 200, **more: Any) -> HttpResponse:
+    asked = request.GET.get("q", "").replace("\x00", "").strip()[:LONGEST_WORDS]
+    found = visible_budgets(request.principal)
+    known = found.count()
+    if asked:
+        found = found.filter(Q(agent__name__icontains=asked) | Q(domain__name__icontains=asked))
+    shown = page_of(request, found, ON_A_PAGE)
+    lines = budget_lines(shown.object_list, principal=request.principal, now=timezone.now())
     context = {
+        "page": shown,
         "budgets": lines,
+        "known": known,
+        "asked": asked,
         "spent": sum(line.spent for line in lines),
         "agents": [each for each in visible_agents(request.principal) if may_set_for(request.principal, each)],
         "domains": [each for each in Domain.objects.order_by("name") if may_set_for(request.principal, each)],
         "periods": Budget.Period.choices,
+        **more,
     }
-    return render(request, "agents/budgets.html", context)
+    return render(request, "agents/budgets.html", context, status=status)
 
 
 @require_POST
@@ -92,8 +114,15 @@ def change_budget(request: PageRequest) -> HttpResponse:
             messages.success(request, f"Runs of {of.name} stop there.")
     except NotFound:
         raise
-    except DomainError as error:
+    except NotPermitted as error:
         messages.error(request, said(error))
+    except DomainError as error:
+        # Back to where it was typed, with all that was typed, and what is wrong beside its field.
+        field = error.field if error.field in BUDGET_FIELDS else "general"
+        wrong = {"budget_typed": posted, "budget_errors": {field: said(error)}}
+        if isinstance(of, Agent) and posted.get("back") == "agent":
+            return show_agent(request, agent_of(request, of.slug), status=error.status, **wrong)
+        return _show_budgets(request, status=error.status, **wrong)
     if isinstance(of, Agent) and posted.get("back") == "agent":
         return HttpResponseRedirect(reverse("agents:agent", args=[of.slug]) + "#budgets")
     return HttpResponseRedirect(reverse("agents:budgets"))

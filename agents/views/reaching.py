@@ -10,7 +10,7 @@ from typing import Any
 
 from agents.models import Agent, Budget, PushTarget
 from agents.push_targets import revision_of
-from agents.runs.budgets import beginning_of, used
+from agents.runs.budgets import beginning_of, used_by
 from agents.runs.setting_budgets import may_set_for
 from agents.runs.setting_budgets import revision_of as revision_of_budget
 from context.access import Principal
@@ -32,7 +32,7 @@ class BudgetLine:
 
 
 def reaching_of(*, principal: Principal, agent: Agent, now: datetime) -> dict[str, Any]:
-    """For the page of an agent. One query, and one for each budget."""
+    """For the page of an agent."""
     target = PushTarget.objects.filter(agent=agent).first()
     return {
         "push": target,
@@ -44,13 +44,15 @@ def reaching_of(*, principal: Principal, agent: Agent, now: datetime) -> dict[st
 
 
 def budget_lines(budgets: Iterable[Budget], *, principal: Principal, now: datetime) -> list[BudgetLine]:
-    """One query for each."""
+    """As many queries for one as for many."""
+    listed = list(budgets)
+    spent = used_by(budgets=listed, now=now)
     found = []
-    for budget in budgets:
+    for budget in listed:
         of: Agent | Domain | None = budget.agent or budget.domain
         if of is None:
             continue
-        tokens, cost = used(budget=budget, now=now)
+        tokens, cost = spent[budget.pk]
         found.append(
             BudgetLine(
                 budget=budget,

@@ -7,10 +7,12 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from django.contrib import messages
+from django.db.models import Count, Q, QuerySet
 from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_POST
 
 from agents.endpoints import ModelTerms, promote, register_version, replace_endpoint, suspend_endpoint
@@ -21,11 +23,15 @@ from context.access import Principal
 from context.errors import DomainError, InvalidInput, NotFound
 from context.models import Role, User
 from context.views.pages import PageRequest, page
+from context.views.paging import page_of
 from governance.forms.edit_form import said
 from governance.models import AuditEvent
 
 LATELY = timedelta(days=30)
 SHOWN = 200
+ON_A_PAGE = 25
+LONGEST_WORDS = 100
+AILING_NAMED = 12
 
 
 def may_look_after(principal: Principal) -> bool:
@@ -38,15 +44,16 @@ def may_look_after(principal: Principal) -> bool:
 def endpoints(request: PageRequest) -> HttpResponse:
     """Where models answer, which version of each is in use, and what it costs."""
     _require_sight(request)
-    listed = list(
-        ModelEndpoint.objects.select_related("owner", "current_version", "replaced_by").prefetch_related("agents")
-    )
+    everything = ModelEndpoint.objects.select_related("owner", "current_version", "replaced_by")
+    asked = request.GET.get("q", "").replace("\x00", "").strip()[:LONGEST_WORDS]
+    in_use = everything.filter(state=EndpointState.PROMOTED)
+    named = Q(name__icontains=asked) | Q(provider__icontains=asked) | Q(current_version__model__icontains=asked)
     context = {
-        "endpoints": listed,
-        "in_use": sum(each.state == EndpointState.PROMOTED for each in listed),
-        "ailing": [
-            each for each in listed if each.state == EndpointState.PROMOTED and each.health in ("down", "degraded")
-        ],
+        "page": page_of(request, everything.filter(named).prefetch_related("agents"), ON_A_PAGE),
+        "known": everything.count(),
+        "asked": asked,
+        "in_use": in_use.count(),
+        "ailing": in_use.filter(health__in=("down", "degraded"))[:AILING_NAMED],
         **_form(request),
     }
     return render(request, "agents/endpoints.html", context)
@@ -123,12 +130,27 @@ def change_endpoint(request: PageRequest, slug: str) -> HttpResponse:
 def unsanctioned(request: PageRequest) -> HttpResponse:
     """Programs that no agent declares, and keys that were refused: to be sanctioned or blocked."""
     _require_sight(request)
-    uses = list(UnsanctionedUse.objects.select_related("agent", "settled_by")[:SHOWN])
-    misuses = KeyMisuse.objects.filter(last_at__gte=timezone.now() - LATELY).select_related("key__agent")
+    asked = request.GET.get("q", "").replace("\x00", "").strip()[:LONGEST_WORDS]
+    misuses = KeyMisuse.objects.filter(last_at__gte=timezone.now() - LATELY)
+    figures = UnsanctionedUse.objects.aggregate(
+        open=Count("pk", filter=Q(state=UseState.OPEN)), settled=Count("pk", filter=~Q(state=UseState.OPEN))
+    )
+    which = request.GET.get("show", "")
+    found: QuerySet[Any]
+    if which == "keys":
+        found = misuses.select_related("key__agent").order_by("-last_at", "pk")
+        narrowed = Q(key__agent__name__icontains=asked) | Q(key__name__icontains=asked)
+    else:
+        which = "settled" if which == "settled" else ""
+        found = UnsanctionedUse.objects.select_related("agent", "settled_by")
+        found = found.exclude(state=UseState.OPEN) if which else found.filter(state=UseState.OPEN)
+        narrowed = Q(name__icontains=asked) | Q(agent__name__icontains=asked) | Q(client__startswith=asked)
     context = {
-        "open": [use for use in uses if use.state == UseState.OPEN],
-        "settled": [use for use in uses if use.state != UseState.OPEN],
-        "misuses": misuses.order_by("-last_at")[:SHOWN],
+        "page": page_of(request, found.filter(narrowed) if asked else found, ON_A_PAGE),
+        "figures": {**figures, "keys": misuses.count()},
+        "show": which,
+        "asked": asked,
+        "here": request.get_full_path(),
         "may_settle": request.principal.has_role(Role.ADMINISTRATOR),
     }
     return render(request, "agents/unsanctioned.html", context)
@@ -157,7 +179,10 @@ def settle(request: PageRequest, number: int) -> HttpResponse:
             settled.state, "open again"
         )
         messages.success(request, f"{settled.name} is {word}.")
-    return HttpResponseRedirect(reverse("agents:unsanctioned"))
+    back = request.POST.get("next", "")
+    if not back.startswith("/agents/unsanctioned/") or not url_has_allowed_host_and_scheme(back, allowed_hosts=None):
+        back = reverse("agents:unsanctioned")
+    return HttpResponseRedirect(back)
 
 
 def _show(request: PageRequest, subject: ModelEndpoint) -> HttpResponse:
