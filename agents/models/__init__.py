@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agents.models.budgets import Budget
+from agents.models.budgets import Budget, DailyUse
 from agents.models.bundles import Bundle, Receipt, ReceiptKind, ReceiptSeal, Refusal
 from agents.models.contracts import ContextContract, ContractVersion, WhenIncomplete
 from agents.models.coverage import KeyMisuse, MisuseReason, Question
@@ -43,6 +43,7 @@ __all__ = [
     "Bundle",
     "ContextContract",
     "ContractVersion",
+    "DailyUse",
     "Decision",
     "EndpointState",
     "EndpointVersion",

@@ -1,4 +1,4 @@
-"""Budgets: what the runs of an agent or a domain may use; must not count what they used (agents/runs/budgets.py)."""
+"""Budgets: what runs of an agent or domain may use, and what they used; must not count it (agents/runs/budgets.py)."""
 
 from __future__ import annotations
 
@@ -35,3 +35,30 @@ class Budget(models.Model):
 
     def __str__(self) -> str:
         return f"{self.agent or self.domain} a {self.period}"
+
+
+class DailyUse(models.Model):
+    """What the runs of one agent or one domain used on one day (UTC): counted when it is used, whenever they began.
+
+    A step that is corrected the day after may leave a day below zero; the sum over both days is right.
+    """
+
+    agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    domain = models.ForeignKey("context.Domain", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
+    day = models.DateField()
+    tokens = models.BigIntegerField(default=0)
+    cost = models.DecimalField(max_digits=20, decimal_places=6, default=0)
+
+    class Meta:
+        ordering = ["-day", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(agent__isnull=False, domain__isnull=True) | Q(agent__isnull=True, domain__isnull=False),
+                name="use_is_an_agents_or_a_domains",
+            ),
+            models.UniqueConstraint(fields=["agent", "day"], name="one_use_an_agent_and_day"),
+            models.UniqueConstraint(fields=["domain", "day"], name="one_use_a_domain_and_day"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.agent or self.domain} on {self.day}"

@@ -55,8 +55,8 @@ SELECT agent.id, agent.slug, agent.name, agent.state, agent.clearance,
        ) END,
        CASE WHEN %(budget)s THEN (
            SELECT min(budget.cost - coalesce((
-               SELECT sum(run.cost) FROM agents_run run WHERE run.agent_id = agent.id
-               AND run.created_at >= date_trunc(budget.period, statement_timestamp(), 'UTC')
+               SELECT sum(use.cost) FROM agents_dailyuse use WHERE use.agent_id = agent.id
+               AND use.day >= (date_trunc(budget.period, statement_timestamp(), 'UTC') AT TIME ZONE 'UTC')::date
            ), 0))::float8
            FROM agents_budget budget WHERE budget.agent_id = agent.id AND budget.cost IS NOT NULL
        ) END

@@ -13,7 +13,7 @@ from django.db import transaction
 
 from agents.authentication import AuthenticatedAgent
 from agents.models import Operation, Run, RunLease, RunStep, StepState
-from agents.runs.budgets import spend
+from agents.runs.budgets import Use, spend
 from agents.runs.leases import hold
 from agents.runs.moving import tell
 from agents.runs.step_attributes import check_attributes
@@ -85,8 +85,8 @@ def report_step(
     _check(report)
     with transaction.atomic():
         run, lease = hold(agent=agent, run_id=run_id, token=token, now=now)
-        step, new = record_step(run=run, lease=lease, report=report, now=now)
-        if new:
+        step, use = record_step(run=run, lease=lease, report=report, now=now)
+        if use is not None:
             entry = tell(
                 actor=agent.principal,
                 run=run,
@@ -97,18 +97,18 @@ def report_step(
                 operation=step.operation,
                 name=step.name,
             )
-            entries = [entry, *spend(actor=agent.principal, run=run, lease=lease, step=step, now=now)]
+            entries = [entry, *spend(actor=agent.principal, run=run, lease=lease, use=use, now=now)]
             ledger.append_all(actor=agent.principal, entries=entries, now=now)
-    return step, new
+    return step, use is not None
 
 
-def record_step(*, run: Run, lease: RunLease, report: StepReport, now: datetime) -> tuple[RunStep, bool]:
-    """The row of the report, under a locked run; and whether anything was written."""
+def record_step(*, run: Run, lease: RunLease, report: StepReport, now: datetime) -> tuple[RunStep, Use | None]:
+    """The row of the report, under a locked run; and what it used that was not told before, None where it is known."""
     digest = digest_of(report.as_json())
     known = RunStep.objects.select_for_update().filter(run=run, key=report.key).first()
     if known is not None:
         if known.digest == digest:
-            return known, False
+            return known, None
         if known.state != StepState.STARTED or report.state == StepState.STARTED:
             raise EffectKnown(
                 f"The step {report.key[:60]!r} was reported as something else.",
@@ -126,6 +126,12 @@ def record_step(*, run: Run, lease: RunLease, report: StepReport, now: datetime)
             f"A run has at most {MOST_STEPS} steps.", field="key", limit=MOST_STEPS, fix="Complete the run."
         )
     step = known or RunStep(run=run, key=report.key, started_at=min(report.started_at or now, now))
+    # A step that is told as begun and then as done is counted once.
+    use = Use(
+        input_tokens=report.input_tokens - step.input_tokens,
+        output_tokens=report.output_tokens - step.output_tokens,
+        cost=report.cost - step.cost,
+    )
     step.lease, step.operation, step.name, step.state = lease, report.operation, report.name, report.state
     step.input = report.input if known is None or report.input is not None else known.input
     step.output, step.error, step.tool_calls = report.output, report.error, list(report.tool_calls)
@@ -136,7 +142,7 @@ def record_step(*, run: Run, lease: RunLease, report: StepReport, now: datetime)
         step.ended_at = max(min(report.ended_at or now, now), step.started_at)
     step.digest = digest
     step.save()
-    return step, True
+    return step, use
 
 
 def _check(report: StepReport) -> None:
