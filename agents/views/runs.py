@@ -26,6 +26,7 @@ from agents.models import (
     Run,
     RunReview,
     RunState,
+    StepState,
 )
 from agents.runs.finishing import cancel_run
 from agents.runs.pausing import CHOICES, moved_texts, pause_run_of_another, resume_run
@@ -33,14 +34,17 @@ from agents.runs.reading import find_run, may_read
 from agents.runs.review_evidence import findings_of
 from agents.runs.reviewing import WAITING, awaiting, awaiting_or_decided
 from agents.runs.steering import may_steer
+from agents.views.outputs import OutputDrawing
 from context.digests import canonical
 from context.errors import DomainError, NotFound
 from context.views.pages import PageRequest, page
+from context.views.paging import page_of
 from governance.forms.edit_form import said
 
 LATELY = timedelta(days=30)
 ON_A_PAGE = 50
 MOST_PAGES = 200
+STEPS_ON_A_PAGE = 50
 
 
 @require_GET
@@ -121,16 +125,30 @@ def _show(request: PageRequest, subject: Run, *, status: int = 200, **more: Any)
     decides = awaiting_or_decided(principal, subject) and readable
     steers = may_steer(actor=principal, run=subject)
     paused = subject.state == RunState.PAUSED
-    output = None
+    output, drawn = None, None
+    version = subject.contract_version
     if readable and subject.output_digest:
         output = subject.output if isinstance(subject.output, str) else _pretty(subject.output)
+        drawn = OutputDrawing(subject.output, [], version.output_schema if version is not None else None).html
+    steps = subject.steps.select_related("lease__agent").order_by("pk")
+    failed = steps.filter(state=StepState.FAILED).count()
+    only_failed = bool(failed) and request.GET.get("steps") == "failed"
+    shown = page_of(request, steps.filter(state=StepState.FAILED) if only_failed else steps, STEPS_ON_A_PAGE)
     context = {
         "now": now,
         "run": subject,
         "readable": readable,
         "task": _pretty(subject.task) if readable else "",
+        "task_drawn": OutputDrawing(subject.task, [], version.task_schema if version is not None else None).html
+        if readable
+        else None,
         "output": output,
-        "steps": list(subject.steps.select_related("lease__agent").order_by("pk")),
+        "drawn": drawn,
+        "page": shown,
+        "steps": list(shown.object_list),
+        "steps_in_all": steps.count(),
+        "failed": failed,
+        "only_failed": only_failed,
         "leases": list(subject.leases.select_related("agent").order_by("number")),
         "bundles": list(subject.bundles.select_related("bundle", "agent").order_by("pk")),
         "hand_offs": list(subject.hand_offs.select_related("from_agent", "to_agent")),
