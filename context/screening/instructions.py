@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator
 
 from context.screening.model import Alarm
+from context.screening.needed import Groups, folded, joined, may_hold
 from context.screening.plain import plain
 from context.screening.visible import visible
 
@@ -43,12 +44,28 @@ _IN_REPLY = (
 )
 # "Your response time" is somebody's; so is "your response to item 22".
 _OF_PEOPLE = r"(?! (?:time|plan|team|rate|form|spreadsheet|to (?:item|question|the|this)))"
+_REPLIES = ("response", "answer", "reply", "replies", "output", "completion", "summary", "generation")
+_WRITING = "write|compose|draft|provide|develop|create|generate|tell|craft|produce|pen"
+_GENRE_WORDS = tuple(_GENRES.replace("(?<!user )", "").split("|"))
+_MODELS = ("chatgpt", "gpt", "dan", "language model", "ai assistant", "ai model", "helpful assistant")
+_ROLES = (
+    *("you are now", "you're now", "you will be now", "from now on", "you will now act", "act as if you"),
+    *("pretend to be", "pretend you are", "pretend that you", "do anything now"),
+    *joined(("developer", "debug", "god"), (" mode",)),
+    *joined(("you are ",), ("", "a ", "an "), _MODELS),
+)
+_MARKS = (
+    *("<|", "inst]", "sys>>", "tool_call>", "function_call", "system_prompt>", "system>", "assistant>"),
+    *joined(("system", "assistant", "human", "response", "instruction"), ("", "s"), (":", "*")),
+)
 _STEER = "It says what a reply has to look like."
 _TASK = "It asks for what people ask of a model: {}."
-_RULES = (
+# Each: its kind, why it is told, the words without which it cannot be, and what it looks for.
+_RULES: tuple[tuple[str, str, Groups, str], ...] = (
     (
         "forget",
         "It tells a reader to forget other instructions.",
+        (("ignore", "disregard", "forget", "neglect", "overlook", "not follow", "n't follow", "stop following"),),
         r"\b(?:ignore|disregard|forget|neglect|overlook|do not follow|don't follow|stop following)\b[^.\n]{0,40}?"
         rf"\b(?:{_EARLIER}|all|any|every|your|these|those|everything)\b[^.\n]{{0,30}}?\b(?:{_ORDERS}|told|said|"
         rf"above|before)\b",
@@ -56,6 +73,7 @@ _RULES = (
     (
         "role",
         "It gives a model a new role.",
+        (_ROLES,),
         r"\byou(?: are|'re| will be) now (?:an? |the )?(?:[a-z]+ ){0,3}(?:ai|assistant|model|chatbot|bot|"
         r"unrestricted|unfiltered|"
         r"free (?:of|from)|no longer bound|in [a-z]+ mode)\b|\byou are now (?-i:[A-Z]{2,}|[A-Z][a-z]*(?:GPT|AI|Bot))\b|"
@@ -68,6 +86,7 @@ _RULES = (
     (
         "prompt",
         "It speaks of a model's own prompt.",
+        (("prompt", "system message", "system instruction", "new instruction"),),
         r"\b(?:reveal|print|repeat|show|output|leak|expose|tell me|give me|display)\b[^.\n]{0,30}\b(?:your|its)\b"
         r"[^.\n]{0,20}\b(?:prompt|system message|system instructions)\b|"
         r"\bnew (?:system )?(?:instructions?|prompt)\s{0,2}:|\bend of (?:the )?system (?:prompt|instructions)\b",
@@ -75,6 +94,7 @@ _RULES = (
     (
         "conceal",
         "It tells a reader to keep something from people.",
+        (joined(("do not ", "don't ", "never "), ("tell", "inform", "mention", "let", "alert", "warn", "reveal")),),
         r"\b(?:do not|don't|never) (?:tell|inform|mention (?:this|it) to|let|alert|warn|reveal (?:this|"
         r"it) to)\b[^.\n]{0,20}"
         r"\b(?:users?|humans?|the person|the reader)\b[^.\n]{0,40}\b(?:know|about this|that you|of this|instruction)\b",
@@ -82,6 +102,7 @@ _RULES = (
     (
         "markers",
         "It carries the marks of a conversation with a model.",
+        (_MARKS,),
         r"<\|(?:im_start|im_end|system|user|assistant|endoftext|end_of_turn|start_header_id|eot_id)[^|\n]{0,20}\|>|"
         r"\[/?INST\]|<</?SYS>>|</?(?:system|assistant|system_prompt|tool_call|function_calls?)>|"
         r"^[ \t]{0,4}#{2,4} ?(?:instruction|system|assistant|human|response)s?:[ \t]{0,4}$|"
@@ -90,26 +111,35 @@ _RULES = (
     (
         "steer",
         _STEER,
+        (_REPLIES, ("your ", "the ", "this ", "each ", "every ")),
         rf"{_OPENS}(?:{_VERBS})\b{_WITHIN}\b(?:in|to|from|of|for|with|into|within|throughout|by)\s{{1,2}}"
         rf"{_IN_REPLY}{_OF_PEOPLE}",
     ),
-    ("steer", _STEER, rf"{_OPENS}(?:{_VERBS}) your (?:[a-z]+ ){{0,2}}?(?:{_REPLY}|message)\b{_OF_PEOPLE}"),
     (
         "steer",
         _STEER,
+        (("your ",), (*_REPLIES, "message")),
+        rf"{_OPENS}(?:{_VERBS}) your (?:[a-z]+ ){{0,2}}?(?:{_REPLY}|message)\b{_OF_PEOPLE}",
+    ),
+    (
+        "steer",
+        _STEER,
+        (("your ",), _REPLIES),
         rf"{_OPENS}(?:in|at the (?:start|end|beginning) of|throughout|within|"
         rf"for) your (?:[a-z]+ ){{0,2}}?{_REPLY},? \w+",
     ),
     (
         "steer",
         _STEER,
+        (("letter", "vowel", "consonant"),),
         rf"{_OPENS}(?:replace|substitute|swap|convert|change|jumble|scramble|shuffle|rearrange|reverse)"
         r"(?: up)?(?: all| every| each| the| any)?(?: \w+){0,2}? (?:letters?|vowels?|consonants?)\b",
     ),
     (
         "task",
         _TASK.format("a text to be written"),
-        rf"{_OPENS}(?:write|compose|draft|provide|develop|create|generate|tell|craft|produce|pen)(?: me|"
+        (_GENRE_WORDS, joined(tuple(_WRITING.split("|")), (" a", " the ", " some ", " me ", " us "))),
+        rf"{_OPENS}(?:{_WRITING})(?: me|"
         rf" us)? (?:an?|the|some) "
         rf"(?:[a-z-]+ ){{0,5}}?(?:{_GENRES})\b(?: (?:about|on|for|of|based|to|describing|featuring|that|where|"
         rf"in)\b|\.)",
@@ -117,6 +147,7 @@ _RULES = (
     (
         "task",
         _TASK.format("a translation"),
+        ((*joined(("say ", "what is ", "what's "), "'\""), "translate th", "provide the "),),
         rf"{_OPENS}translate (?:the following|this|these|the (?:sentence|phrase|word|text))\b|"
         r"\bhow (?:do|would|can) (?:you|i|one) say ['\"][^'\"\n]{1,80}['\"] in (?-i:[A-Z])|"
         r"\bwhat(?:'s| is) ['\"][^'\"\n]{1,80}['\"] in (?-i:[A-Z][a-z]+)\?|"
@@ -125,12 +156,15 @@ _RULES = (
     (
         "task",
         _TASK.format("a program"),
+        (("can you", "could you"),),
         r"\b(?:can|could) you (?:please )?(?:show|write|give|provide|explain|tell) me (?:an?|the|how|"
         r"some)\b[^.\n?]{0,80}"
         r"\b(?:function|code|script|program|query|algorithm|regex|snippet)\b",
     ),
 )
-_PATTERNS = tuple((kind, why, re.compile(rule, re.IGNORECASE | re.MULTILINE)) for kind, why, rule in _RULES)
+_PATTERNS = tuple(
+    (kind, why, needed, re.compile(rule, re.IGNORECASE | re.MULTILINE)) for kind, why, needed, rule in _RULES
+)
 # To "agents" and "assistants" a comment may speak; they are people, too, in an open text.
 _IN_COMMENT = re.compile(
     r"(?i)\b(?:ai|llm|model|assistant|agent|chatbot|gpt|claude|copilot)s?\b[^<>\n]{0,80}"
@@ -158,7 +192,10 @@ def instructions_in(text: str, *, decoded: bool = False) -> Iterator[Alarm]:
     """What speaks to a model, in the open, in comments, in unseen parts, or encoded. Each place is told once."""
     read = plain(text)
     taken: list[tuple[int, int]] = []
-    for kind, why, pattern in _PATTERNS:
+    words = folded(read.text)
+    for kind, why, needed, pattern in _PATTERNS:
+        if not may_hold(words, needed):
+            continue
         for match in pattern.finditer(read.text):
             lead = len(match.group()) - len(match.group().lstrip(" \t\n-*>#\"'(["))
             start, end = read.span(match.start() + lead, match.end())

@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from context.screening.model import Alarm
+from context.screening.needed import folded, joined, may_hold
 
 # Shapes that nothing else has. Every repetition is bounded.
 _KNOWN: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
@@ -30,6 +31,23 @@ _KNOWN: tuple[tuple[str, str, re.Pattern[str]], ...] = tuple(
         ("jwt", "A signed token", r"\beyJ[A-Za-z0-9_-]{8,1000}\.eyJ[A-Za-z0-9_-]{8,4000}\.[A-Za-z0-9_-]{8,1000}"),
     )
 )  # fmt: skip
+# How they begin: without it a text holds none, and is not looked through for it.
+_BEGINNINGS = {
+    "private_key": ("-----BEGIN ",),
+    "aws_key": ("AKIA", "ASIA", "ABIA", "ACCA"),
+    "github_token": ("ghp_", "gho_", "ghu_", "ghs_", "ghr_", "github_pat_"),
+    "gitlab_token": ("glpat-", "glrt-", "gldt-", "glptt-"),
+    "slack_token": ("xox",),
+    "slack_webhook": ("hooks.slack.com/",),
+    "stripe_key": ("k_live_", "k_test_"),
+    "google_key": ("AIza",),
+    "openai_key": ("sk-",),
+    "npm_token": ("npm_", "pypi-"),
+    "sendgrid_key": ("SG.",),
+    "azure_key": ("AccountKey=",),
+    "plumbline_key": ("plk_", "plp_"),
+    "jwt": ("eyJ",),
+}
 _IN_ADDRESS = re.compile(
     r"\b[a-z][a-z0-9+.-]{1,20}://[^\s:/@<>\"']{1,100}:(?P<secret>[^\s:/@<>\"']{3,200})@[\w.-]{1,253}"
 )
@@ -38,6 +56,10 @@ _NAMED = re.compile(
     r"auth[_ -]?token|"
     r"client[_ -]?secret|private[_ -]?key|bearer|token)['\"`*]{0,3}(?: is)?\s{0,3}(?:[:=]{1,2}>?|\s)\s{0,3}"
     r"(?P<quote>['\"`]{0,1})(?P<secret>[^\s'\"`<>,;()\[\]{}]{8,200})(?P=quote)"
+)
+_NAMES = (
+    *("password", "passwd", "passphrase", "passcode", "pwd", "secret", "bearer", "token"),
+    *joined(("api", "access", "private"), ("", "_", " ", "-"), ("key",)),
 )
 _PLACEHOLDER = re.compile(
     r"(?i)^(?:your|my|the|some|example|sample|test|dummy|fake|change|replace|insert|enter|xxx|\*\*\*|\.\.\.|<|\$|"
@@ -50,6 +72,8 @@ LEAST_ENTROPY = 3.0
 def secrets_in(text: str) -> Iterator[Alarm]:
     taken: list[tuple[int, int]] = []
     for kind, said, pattern in _KNOWN:
+        if not may_hold(text, (_BEGINNINGS[kind],)):
+            continue
         for match in pattern.finditer(text):
             if not _is_placeholder(match.group()):
                 taken.append(match.span())
@@ -59,7 +83,7 @@ def secrets_in(text: str) -> Iterator[Alarm]:
         if not _is_placeholder(match["secret"]) and not _inside(taken, start):
             taken.append((start, end))
             yield _alarm(text, "password_in_address", "A password in an address", start, end)
-    for match in _NAMED.finditer(text):
+    for match in _NAMED.finditer(text) if may_hold(folded(text), (_NAMES,)) else ():
         start, end = match.span("secret")
         if _looks_secret(match["secret"]) and not _inside(taken, start):
             yield _alarm(text, "password", "What is named a password or key", start, end)

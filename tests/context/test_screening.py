@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from context.screening import Alarm, screen, visible
+from context.screening.instructions import _PATTERNS
+from context.screening.needed import Groups, folded, may_hold
+from context.screening.secrets import _BEGINNINGS, _KNOWN, _NAMED, _NAMES
 
 
 def only(text: str) -> Alarm:
@@ -92,6 +96,29 @@ def test_hidden__ordinary_writing_of_any_language__is_left_alone(text: str) -> N
 def test_instructions__to_a_model__are_told(text: str, kind: str) -> None:
     alarm = next(alarm for alarm in screen(text) if alarm.check == "instruction")
     assert (alarm.kind, alarm.serious) == (kind, True)
+
+
+@pytest.mark.parametrize("rule", _PATTERNS, ids=lambda rule: rule[0])
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_instructions__whatever_a_rule_finds__has_the_words_without_which_it_is_not_tried(
+    rule: tuple[str, str, Groups, re.Pattern[str]], data: st.DataObject
+) -> None:
+    _, _, needed, pattern = rule
+    text = data.draw(st.from_regex(pattern))
+    assert pattern.search(text)
+    assert may_hold(folded(text), needed)
+
+
+@pytest.mark.parametrize("kind", ["named", *_BEGINNINGS])
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_secrets__whatever_has_their_shape__has_the_words_without_which_it_is_not_tried(
+    kind: str, data: st.DataObject
+) -> None:
+    pattern = {"named": _NAMED, **{kind: pattern for kind, _, pattern in _KNOWN}}[kind]
+    text = data.draw(st.from_regex(pattern))
+    assert may_hold(folded(text), (_NAMES,)) if kind == "named" else may_hold(text, (_BEGINNINGS[kind],))
 
 
 @pytest.mark.parametrize(
