@@ -6,8 +6,7 @@ import ctypes
 import os
 import re
 import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
@@ -15,13 +14,15 @@ import numpy as np
 import orjson
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
 
 from context.embedding_models import DIMENSIONS, find_model, prepare
-from context.encoders import FAKE, Encoder, FakeEncoder, OnnxEncoder, Vectors
+from context.encoders import FAKE, Encoder, FakeEncoder, OnnxEncoder, Part, Vectors
 from context.passages import PassageDraft
 
 CACHED_QUERIES = 4096
 WRITTEN_AT_ONCE = 32
+TAKEN_AT_ONCE = 512  # some seconds of work, which is what a worker that dies has done in vain
 # In this order: what is in force is found by more than who asks about the past.
 TABLES = ("context_passage", "context_pastpassage")
 _WHAT_MODELS_NEVER_READ = re.compile("[\x00\ud800-\udfff]")
@@ -32,6 +33,16 @@ def encode(texts: Sequence[str]) -> Vectors:
     """Return one unit vector of 384 float32 for each text, in order; an empty sequence gives an empty array."""
     if not texts:
         return np.empty((0, DIMENSIONS), dtype=np.float32)
+    vectors = np.empty((len(texts), DIMENSIONS), dtype=np.float32)
+    for places, some in encode_in_parts(texts):
+        vectors[places] = some
+    return vectors
+
+
+def encode_in_parts(texts: Sequence[str]) -> Iterator[Part]:
+    """The same as they come, each part with the places of its texts: while one is used, the next are computed."""
+    if not texts:
+        return iter(())
     return _encoder().encode([_WHAT_MODELS_NEVER_READ.sub(" ", text) for text in texts])
 
 
@@ -69,7 +80,7 @@ def embed_drafts(drafts: Sequence[PassageDraft]) -> list[PassageDraft]:
     ]
 
 
-def embed_pending(limit: int = 256) -> int:
+def embed_pending(limit: int = TAKEN_AT_ONCE) -> int:
     """Embed up to `limit` passages that wait for it, oldest first; returns how many were done.
 
     Several workers can do this at once: each takes passages that no other holds. A worker that dies leaves its
@@ -80,26 +91,32 @@ def embed_pending(limit: int = 256) -> int:
 
 
 def _embed_pending(table: str, limit: int) -> int:
-    with transaction.atomic(), connection.cursor() as cursor, ThreadPoolExecutor(1) as encoding:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
             f"SELECT id, heading_path, text FROM {table} WHERE embedding IS NULL"  # noqa: S608  one of the two tables above
             " ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED",
             [limit],
         )
-        # Texts of like length share a batch, so that little of it is padding.
-        waiting = sorted(
-            ((id_, embedding_text(heading_path, text)) for id_, heading_path, text in cursor.fetchall()),
-            key=lambda passage: len(passage[1]),
-        )
-        parts = [waiting[start : start + WRITTEN_AT_ONCE] for start in range(0, len(waiting), WRITTEN_AT_ONCE)]
-        computed = [encoding.submit(encode, [text for _, text in part]) for part in parts]
-        for part, vectors in zip(parts, computed, strict=True):
-            cursor.execute(
-                f"UPDATE {table} SET embedding = fresh.vector::halfvec, embedding_model = %s"  # noqa: S608  one of the two tables above
-                f" FROM unnest(%s::bigint[], %s::text[]) AS fresh(id, vector) WHERE {table}.id = fresh.id",
-                [model_name(), [id_ for id_, _ in part], [vector_text(vector) for vector in vectors.result()]],
-            )
+        waiting = cursor.fetchall()
+        ids: list[int] = []
+        vectors: list[str] = []
+        for places, some in encode_in_parts([embedding_text(heading_path, text) for _, heading_path, text in waiting]):
+            ids += [waiting[place][0] for place in places]
+            vectors += map(vector_text, some)
+            if len(ids) >= WRITTEN_AT_ONCE:
+                _write(cursor, table, ids, vectors)
+                ids, vectors = [], []
+        if ids:
+            _write(cursor, table, ids, vectors)
     return len(waiting)
+
+
+def _write(cursor: CursorWrapper, table: str, ids: list[int], vectors: list[str]) -> None:
+    cursor.execute(
+        f"UPDATE {table} SET embedding = fresh.vector::halfvec, embedding_model = %s"  # noqa: S608  one of two tables
+        f" FROM unnest(%s::bigint[], %s::text[]) AS fresh(id, vector) WHERE {table}.id = fresh.id",
+        [model_name(), ids, vectors],
+    )
 
 
 def release_other_models() -> int:

@@ -7,10 +7,9 @@ import time
 from celery import shared_task
 from django.utils import timezone
 
-from context.embeddings import embed_pending, release_other_models
+from context.embeddings import TAKEN_AT_ONCE, embed_pending, release_other_models
 from context.lexemes import refresh_counts
 
-BATCH = 256
 SECONDS_AT_A_TIME = 45.0
 SECONDS_BETWEEN_RELEASES = 600.0
 
@@ -26,9 +25,9 @@ def embed_passages() -> int:
     deadline = time.monotonic() + SECONDS_AT_A_TIME
     done = 0
     while time.monotonic() < deadline:
-        batch = embed_pending(BATCH)
+        batch = embed_pending()
         done += batch
-        if batch < BATCH:
+        if batch < TAKEN_AT_ONCE:
             break
     return done
 

@@ -63,14 +63,14 @@ def run(*, items: int, clients: int, seconds: float, say: Callable[[str], None])
         for title, body in texts
         for draft in split(title=title, body=body)
     ]
-    encode(passages[:8])
+    encode(passages[:ENCODED_AT_ONCE])
     say(f"encoding {len(passages):,} passages of {items:,} texts")
     before = _encode(passages)
     say("making a scratch database")
     with scratch_database():
         author, reviewer = _people()
         say("publishing and embedding the same")
-        publishing, whole = _ingest(texts, author, reviewer)
+        publishing, whole = _ingest(texts, author, reviewer, passages[:ENCODED_AT_ONCE])
         found = Passage.objects.filter(embedding__isnull=False).count()
         if found != len(passages):
             raise RuntimeError(f"{found} passages were embedded, not {len(passages)}")
@@ -136,13 +136,15 @@ def _people() -> tuple[User, User]:
     return author, reviewer
 
 
-def _ingest(texts: Sequence[tuple[str, str]], author: User, reviewer: User) -> tuple[float, float]:
-    """Seconds until all is published, and until all is embedded besides."""
+def _ingest(
+    texts: Sequence[tuple[str, str]], author: User, reviewer: User, warming: Sequence[str]
+) -> tuple[float, float]:
+    """Seconds until all is published, and until all is embedded besides. The worker has its model loaded, as bare."""
     processes = get_context("fork")
     with processes.Manager() as manager, ProcessPoolExecutor(1, mp_context=processes) as pool:
         ready, published = manager.Event(), manager.Event()
         connections.close_all()
-        worker = pool.submit(_embed, ready, published)
+        worker = pool.submit(_embed, ready, published, warming)
         ready.wait()
         started = time.perf_counter()
         for start in range(0, len(texts), ITEMS_A_CHANGE):
@@ -169,9 +171,9 @@ def _publish(texts: Sequence[tuple[str, str]], start: int, author: User, reviewe
     publish_change(actor=author, change_id=change.pk, now=now)
 
 
-def _embed(ready: Event, published: Event) -> None:
+def _embed(ready: Event, published: Event, warming: Sequence[str]) -> None:
     """What the worker does, in a process of its own, until everything is published and embedded."""
-    encode(["warm"])
+    encode(warming)
     connection.ensure_connection()
     ready.set()
     while True:

@@ -16,7 +16,7 @@ import pytest
 from django.conf import settings as django_settings
 from django.db import connection
 
-from context import embeddings
+from context import embeddings, encoders
 from context.embedding_models import BUNDLED_WEIGHTS_SHA256, EmbeddingModelUnavailable, find_model, prepare
 from context.models import Passage
 from context.tasks import embed_passages
@@ -61,6 +61,22 @@ def test_encode__real_model__gives_unit_vectors_in_order(real_model):
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-4)
     for text, vector in zip(TEXTS, vectors, strict=True):
         assert float(embeddings.encode([text])[0] @ vector) > 0.9999
+
+
+def test_encode__more_texts_than_are_encoded_together__gives_each_its_own_vector(real_model, monkeypatch):
+    monkeypatch.setattr(encoders, "FEW_BATCHES", 2)
+    monkeypatch.setattr(encoders, "BATCH_TOKENS", 64)
+    texts = [f"Clause {number}. " + "The lessee keeps it in repair. " * (number % 7) for number in range(20)]
+    parts = list(embeddings.encode_in_parts(texts))
+    assert len(parts) > 2
+    assert sorted(place for places, _ in parts for place in places) == list(range(len(texts)))
+    for places, vectors in parts:
+        for place, vector in zip(places, vectors, strict=True):
+            assert float(embeddings.encode([texts[place]])[0] @ vector) > 0.9999
+    left = embeddings.encode_in_parts(texts)
+    next(left)
+    left.close()  # whoever takes no more of them waits for no more
+    assert embeddings.encode(texts[:1]).shape == (1, 384)
 
 
 def test_encode__real_model__puts_like_meanings_together(real_model):
