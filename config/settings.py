@@ -93,7 +93,7 @@ if _POOL_SIZE:
     DATABASES["default"]["OPTIONS"]["pool"] = {"min_size": 1, "max_size": _POOL_SIZE, "timeout": 10}
 # The vector index goes on looking where access filters took away what it found first (context/search.py); a name
 # that is mistyped in one letter is still suggested (context/suggestions.py).
-_SEARCH_OPTIONS = "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=100 -c pg_trgm.word_similarity_threshold=0.45"
+_SEARCH_OPTIONS = "-c hnsw.iterative_scan=relaxed_order -c hnsw.ef_search=240 -c pg_trgm.word_similarity_threshold=0.45"
 # Starting parallel workers costs a short query more than they save it, and many readers have the cores busy anyway.
 _SEARCH_OPTIONS += " -c max_parallel_workers_per_gather=0"
 # Prepared statements are planned once a connection: planning the search takes longer than most of its answers, and

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from context.access import Principal
 
 EMBEDDING_DIMENSIONS = 384
+# Of the vector index: half the links that are usual, at half the work for each vector that comes in; a search looks at
+# more of them instead (`hnsw.ef_search`), and finds as much (docs/decisions/how-search-ranks.md).
+LINKS = 8
+LOOKED_AT = 80
 WORD_DIMENSIONS = 268_435_456  # words are numbered by 28 bits of a hash
 
 
@@ -72,8 +76,8 @@ class Passage(models.Model):
             HnswIndex(
                 name="passage_embedding",
                 fields=["embedding"],
-                m=16,
-                ef_construction=64,
+                m=LINKS,
+                ef_construction=LOOKED_AT,
                 opclasses=["halfvec_cosine_ops"],
             ),
             models.Index(fields=["id"], condition=Q(embedding__isnull=True), name="passage_awaiting_embedding"),

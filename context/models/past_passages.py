@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models import Q
 from pgvector.django import HalfVectorField, HnswIndex, SparseVectorField
 
-from context.models.passages import EMBEDDING_DIMENSIONS, WORD_DIMENSIONS
+from context.models.passages import EMBEDDING_DIMENSIONS, LINKS, LOOKED_AT, WORD_DIMENSIONS
 
 COUNTED = ("id", "item", "compartment", "approved_compartment")
 
@@ -56,8 +56,8 @@ class PastPassage(models.Model):
             HnswIndex(
                 name="past_passage_embedding",
                 fields=["embedding"],
-                m=16,
-                ef_construction=64,
+                m=LINKS,
+                ef_construction=LOOKED_AT,
                 opclasses=["halfvec_cosine_ops"],
             ),
             # What was in force shortly before now, and at the very beginning, is little: it is counted by these, with
