@@ -6,21 +6,19 @@ how fast a search is does not depend on what they mean.
 
 from __future__ import annotations
 
-import os
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
-import psycopg
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
 from django.utils import timezone
 
 from agents.as_of import rights_begin
+from agents.benchmarks.bulk import WithoutGuards, copy_rows, drop_indexes, make_indexes, side_by_side
 from agents.contract_proposals import edit_of_contract
 from agents.contracts import Terms
 from agents.keys import issue_key
@@ -40,7 +38,6 @@ MANDELBROT = 50
 WORDS_PER_PASSAGE = 110
 PASSAGES_PER_ITEM = 2
 DIMENSIONS, PIECE, PIECES = 384, 32, 4_096
-CONNECTIONS = min(os.cpu_count() or 1, 4)
 REQUIRED = 20
 MATCHES = 8
 DOMAINS = ("legal", "sales", "finance", "people", "marketing")
@@ -48,14 +45,6 @@ BEGINNING = datetime(2026, 1, 1, tzinfo=UTC)
 # Of so many items one was revised since, after the past moment that is asked about.
 REVISED_EVERY = 4
 PAST, REVISED = BEGINNING + timedelta(days=30), BEGINNING + timedelta(days=60)
-
-_GUARDED = (
-    "context_contextitem",
-    "context_contextitem_audiences",
-    "context_contextversion",
-    "context_passage",
-    "context_pastpassage",
-)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -69,7 +58,7 @@ class World:
 
 
 def build_world(*, items: int, say: Callable[[str], None]) -> World:
-    """Insert `items` items (at least 60), an agent with three contracts, and a key. Takes about 10 s per 10,000."""
+    """Insert `items` items (at least 60), an agent with three contracts, and a key. About half a minute per 10,000."""
     draw = random.Random(SEED)
     vocabulary, weights = _vocabulary(draw)
 
@@ -82,9 +71,10 @@ def build_world(*, items: int, say: Callable[[str], None]) -> World:
     group = Group.objects.create(name="board")
     kind = Kind.objects.get(slug="policy")
     say(f"inserting {items:,} items")
-    with _WithoutGuards():
+    with WithoutGuards():
+        made = drop_indexes()
         required = _insert(items, draw, text, domains, group, kind, owner)
-        _index()
+        make_indexes(made)
     lexemes.refresh_counts(now=timezone.now())
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")
@@ -100,30 +90,6 @@ def _vocabulary(draw: random.Random) -> tuple[list[str], list[float]]:
         found["".join(draw.choices(syllables, k=draw.randint(2, 4)))] = None
     # Zipf and Mandelbrot: as the words of a language are spread once its stop words are left out.
     return list(found), list(accumulate(1 / (rank + MANDELBROT) for rank in range(1, VOCABULARY + 1)))
-
-
-class _WithoutGuards:
-    """The owner's way past the triggers that let only governance write; nothing else in the product has it."""
-
-    def __enter__(self) -> None:
-        self._each("DISABLE TRIGGER USER")
-
-    def __exit__(self, *exc: object) -> None:
-        self._each("ENABLE TRIGGER USER")
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT tgrelid::regclass::text, tgname FROM pg_trigger "
-                "WHERE NOT tgisinternal AND tgrelid = ANY (%s::regclass[])",
-                [list(_GUARDED)],
-            )
-            for table, name in cursor.fetchall():
-                cursor.execute(f'ALTER TABLE {table} ENABLE ALWAYS TRIGGER "{name}"')
-
-    @staticmethod
-    def _each(change: str) -> None:
-        with connection.cursor() as cursor:
-            for table in _GUARDED:
-                cursor.execute(f"ALTER TABLE {table} {change}")
 
 
 def _insert(
@@ -193,51 +159,37 @@ def _insert(
             for ordinal, part in enumerate(parts)
         ]
     with transaction.atomic():  # an item names its version, and the version its item
-        _copy(
+        copy_rows(
             "context_contextitem (id, key, kind_id, domain_id, title, owner_id, sensitivity, tags, source_kind, "
             "source_uri, source_fingerprint, review_interval_days, verified_until, verified_at, "
             "verified_by_id, created_at, current_version_id)",
             item_rows,
         )
-        _copy(
+        copy_rows(
             "context_contextversion (id, item_id, number, title, body, data, claims, locale, metadata, valid_from, "
             "published_at, superseded_at, digest, change_number, author_label, approvals)",
             version_rows,
         )
-        _copy("context_contextitem_audiences (contextitem_id, group_id)", audience_rows)
+        copy_rows("context_contextitem_audiences (contextitem_id, group_id)", audience_rows)
     with connection.cursor() as cursor:
         for table in ("context_contextitem", "context_contextversion"):
             cursor.execute(f"SELECT setval('{table}_id_seq', %s)", [2 * items])  # what is published later comes after
-        cursor.execute("DROP INDEX passage_embedding, passage_filed, past_passage_embedding, past_passage_filed")
         cursor.execute("SELECT id, plumbline_compartment_of(id) FROM context_contextitem")
         compartments = dict(cursor.fetchall())
 
     # With vectors and compartments from the first: to write them afterwards would index every word twice.
     def placed(rows: Sequence[tuple[Any, ...]], seed: int) -> Iterator[tuple[Any, ...]]:
-        vector, model = _vectors(random.Random(seed)), embeddings.model_name()
+        vector, model = _vectors(random.Random(SEED + seed)), embeddings.model_name()
         return ((*row, model, compartments[row[0]], vector()) for row in rows)
 
-    _side_by_side(passage_rows, lambda share, seed: _insert_present(placed(share, seed)))
-    _side_by_side(past_rows, lambda share, seed: _insert_past(placed(share, seed)))
+    side_by_side(passage_rows, lambda share, seed: _insert_present(placed(share, seed)))
+    side_by_side(past_rows, lambda share, seed: _insert_past(placed(share, seed)))
     return required
-
-
-def _side_by_side(rows: Sequence[tuple[Any, ...]], insert: Callable[[Sequence[tuple[Any, ...]], int], None]) -> None:
-    """Insert them over a connection for each core: what the words of a passage weigh is worked out by the server."""
-
-    def insert_share(share: int) -> None:
-        try:
-            insert(rows[share::CONNECTIONS], SEED + share)
-        finally:
-            connection.close()  # of this thread
-
-    with ThreadPoolExecutor(CONNECTIONS) as pool:
-        list(pool.map(insert_share, range(CONNECTIONS)))
 
 
 def _insert_present(passage_rows: Iterable[tuple[Any, ...]]) -> None:
     columns = "item_id, version_id, ordinal, heading_path, anchor, text, token_count, in_force_from, embedding_model"
-    _copy(f"context_passage ({columns}, compartment_id, embedding)", passage_rows)
+    copy_rows(f"context_passage ({columns}, compartment_id, embedding)", passage_rows)
 
 
 def _insert_past(past_rows: Iterable[tuple[Any, ...]]) -> None:
@@ -246,7 +198,7 @@ def _insert_past(past_rows: Iterable[tuple[Any, ...]]) -> None:
     columns += ", embedding_model, compartment_id, embedding"
     with connection.cursor() as cursor:
         cursor.execute(f"CREATE TEMPORARY TABLE filed_away AS SELECT {columns} FROM context_pastpassage")
-        _copy(f"filed_away ({columns})", past_rows)
+        copy_rows(f"filed_away ({columns})", past_rows)
         cursor.execute(
             f"INSERT INTO context_pastpassage (id, {columns}, approved_compartment_id, words, filed) "
             f"SELECT nextval(pg_get_serial_sequence('context_passage', 'id')), {columns}, compartment_id, "
@@ -260,25 +212,6 @@ def _vectors(draw: random.Random) -> Callable[[], str]:
     """Vectors as text, put together of pieces that are made beforehand: as different as random ones, and quick."""
     pieces = [",".join(f"{draw.random() - 0.5:.3f}" for _ in range(PIECE)) for _ in range(PIECES)]
     return lambda: f"[{','.join(draw.choices(pieces, k=DIMENSIONS // PIECE))}]"
-
-
-def _copy(target: str, rows: Iterable[tuple[Any, ...]]) -> None:
-    connection.ensure_connection()
-    with psycopg.Cursor(connection.connection) as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
-        for row in rows:
-            copy.write_row(row)
-
-
-def _index() -> None:
-    with connection.cursor() as cursor:
-        # The graph of a hundred thousand vectors is built in memory, or it takes many times as long.
-        cursor.execute("SET maintenance_work_mem = '512MB'")
-        for name, table in {"passage": "context_passage", "past_passage": "context_pastpassage"}.items():
-            cursor.execute(
-                f"CREATE INDEX {name}_embedding ON {table} USING hnsw (embedding halfvec_cosine_ops) "
-                "WITH (m = 16, ef_construction = 64)"
-            )
-            cursor.execute(f"CREATE INDEX {name}_filed ON {table} USING gin (filed)")
 
 
 def _agree(owner: User, needed: Mapping[str, Terms], now: datetime) -> list[ContextContract]:
