@@ -14,8 +14,9 @@ CHANGED_SHARE = 0.02
 LONGEST_WAIT = timedelta(minutes=10)
 _LOCK = 5_318_008_201  # one census at a time
 
+# Materialised, so that who may read an item is looked up once an item, and not once a word.
 _COUNT = """
-WITH item AS (
+WITH item AS MATERIALIZED (
     SELECT id, sensitivity, domain_id, ARRAY(
         SELECT group_id FROM context_contextitem_audiences WHERE contextitem_id = item.id ORDER BY group_id
     ) AS audience_ids
@@ -58,6 +59,7 @@ def refresh_counts(*, now: datetime) -> bool:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [_LOCK])
         if not cursor.fetchone()[0]:
             return False
+        cursor.execute("SET LOCAL work_mem = '64MB'")  # the words of one vocabulary, counted in memory
         cursor.execute("DELETE FROM context_lexemecount")
         cursor.execute(_COUNT)
         cursor.execute(_COUNT_COMPARTMENTS)
