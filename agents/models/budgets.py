@@ -38,10 +38,7 @@ class Budget(models.Model):
 
 
 class DailyUse(models.Model):
-    """What the runs of one agent or one domain used on one day (UTC): counted when it is used, whenever they began.
-
-    A step that is corrected the day after may leave a day below zero; the sum over both days is right.
-    """
+    """What the runs of one agent or one domain used on one day (UTC): counted when it is used, whenever they began."""
 
     agent = models.ForeignKey("agents.Agent", on_delete=models.PROTECT, null=True, blank=True, related_name="+")
     domain = models.ForeignKey("context.Domain", on_delete=models.PROTECT, null=True, blank=True, related_name="+")

@@ -18,7 +18,7 @@ from governance.audit import ledger
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Use:
-    """What was used beyond what was counted before. Below nothing where a step is told anew with less."""
+    """What was used beyond what was counted before."""
 
     input_tokens: int
     output_tokens: int

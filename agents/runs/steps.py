@@ -126,11 +126,11 @@ def record_step(*, run: Run, lease: RunLease, report: StepReport, now: datetime)
             f"A run has at most {MOST_STEPS} steps.", field="key", limit=MOST_STEPS, fix="Complete the run."
         )
     step = known or RunStep(run=run, key=report.key, started_at=min(report.started_at or now, now))
-    # A step that is told as begun and then as done is counted once.
+    # A step that is told as begun and then as done is counted once; what was used stays used.
     use = Use(
-        input_tokens=report.input_tokens - step.input_tokens,
-        output_tokens=report.output_tokens - step.output_tokens,
-        cost=report.cost - step.cost,
+        input_tokens=max(report.input_tokens - step.input_tokens, 0),
+        output_tokens=max(report.output_tokens - step.output_tokens, 0),
+        cost=max(report.cost - step.cost, Decimal(0)),
     )
     step.lease, step.operation, step.name, step.state = lease, report.operation, report.name, report.state
     step.input = report.input if known is None or report.input is not None else known.input

@@ -56,8 +56,7 @@ def test_spend__the_runs_own_limit_used_up__it_is_not_begun_again(
 def test_spend__run_of_last_month_goes_on__counts_when_it_is_used(cast: Cast, scorer: Runner) -> None:
     month = Budget.objects.create(agent=scorer.agent, tokens=100)
     day = Budget.objects.create(domain=cast.legal, period="day", cost=Decimal(100))
-    run = started(cast, scorer)
-    Run.objects.filter(pk=run.pk).update(created_at=MONTHS_END, domain=cast.legal)
+    run = started(cast, scorer, domain=cast.legal)
     claim = claim_run(agent=scorer.known, lease_seconds=3_600, now=MONTHS_END)
     assert claim is not None
     use(scorer, run, claim.token, "a", 30, at=MONTHS_END)
@@ -71,11 +70,13 @@ def test_spend__run_of_last_month_goes_on__counts_when_it_is_used(cast: Cast, sc
 def test_spend__step_told_as_begun_and_as_done__is_counted_once(cast: Cast, scorer: Runner) -> None:
     run = started(cast, scorer)
     token = claimed(scorer, NOW)
-    use(scorer, run, token, "a", 30, state="started")
-    use(scorer, run, token, "a", 20)
-    use(scorer, run, token, "a", 20)
-    assert (run.input_tokens, run.cost) == (20, 20)
-    assert [(each.tokens, each.cost) for each in DailyUse.objects.filter(agent=scorer.agent)] == [(20, 20)]
+    use(scorer, run, token, "a", 20, state="started")
+    use(scorer, run, token, "a", 30)
+    use(scorer, run, token, "a", 30)
+    use(scorer, run, token, "b", 5, state="started")
+    use(scorer, run, token, "b", 0)
+    assert (run.input_tokens, run.cost) == (35, 35)
+    assert [(each.tokens, each.cost) for each in DailyUse.objects.filter(agent=scorer.agent)] == [(35, 35)]
 
 
 def test_spend__run_handed_on__counts_with_who_used_it_and_routes_see_what_is_left(cast: Cast, scorer: Runner) -> None:
