@@ -96,8 +96,11 @@ def _edit(
         return _show(request, form, slug=slug, version=version)
     form = read_form(request.POST, base=base)
     form.slug = slug or form.slug
-    if form.unread or request.POST.get("do") != "save":
-        return _show(request, form, slug=slug, version=version, status=422 if form.unread else 200)
+    do = request.POST.get("do", "check")
+    if form.unread or do != "save":
+        # A button that adds or moves a row is about that row: what is wrong elsewhere does not take the focus from it.
+        asked = do in ("save", "check")
+        return _show(request, form, slug=slug, version=version, status=422 if asked and form.unread else 200)
     try:
         change = _save(request, form, slug=slug, edit=edit)
     except NotFound:
@@ -187,6 +190,7 @@ def _show(
         "people": User.objects.filter(is_active=True).order_by("first_name", "username")[:PEOPLE_LISTED],
         "sensitivities": [each.word for each in Sensitivity if each <= principal.clearance],
         "error": said(error) if error is not None else "",
+        "told_first": status != 200,
     }
     return render(request, "agents/flow_edit.html", context, status=status)
 

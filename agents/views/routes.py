@@ -37,11 +37,13 @@ from context.access import Principal
 from context.errors import DomainError, NotFound
 from context.models import Role
 from context.views.pages import PageRequest, page
+from context.views.paging import page_of
 from governance.forms.edit_form import said
 from governance.models import ChangeState, Edit
 
 LATELY = timedelta(days=30)
 SHOWN = 15
+ON_A_PAGE = 50
 LONGEST_TEXT = 20_000
 
 
@@ -68,8 +70,11 @@ def routes(request: PageRequest) -> HttpResponse:
             refuse=Count("pk", filter=Q(kind="refuse")),
         )
     }
+    shown = page_of(request, listed, ON_A_PAGE)
     context = {
-        "rule_sets": [{"rule_set": each, "counts": counts.get(each.pk)} for each in listed],
+        "known": len(listed),
+        "page": shown,
+        "rule_sets": [{"rule_set": each, "counts": counts.get(each.pk)} for each in shown.object_list],
         "types": sum(len(each.current_version.payload["task_types"]) for each in listed if each.current_version),
         "totals": {
             "agent": sum(row["agent"] for row in counts.values()),
