@@ -17,6 +17,7 @@ from governance.governed_edits import may_edit_record
 from governance.models import ITEM, Change, ChangeState, Edit
 from governance.permissions import may_author
 from governance.policies import Demand
+from governance.sight import may_see
 
 
 def get_change(*, principal: Principal, change_id: int) -> Change:
@@ -29,7 +30,7 @@ def get_change(*, principal: Principal, change_id: int) -> Change:
 
 def lock_change(*, principal: Principal, change_id: int, expected_row_version: int | None = None) -> Change:
     """The change, locked for this transaction; NotFound where hidden, PreconditionFailed where moved on."""
-    if not Change.objects.visible_to(principal).filter(pk=change_id).exists():
+    if not may_see(principal, change_id):
         raise _no_such_change(change_id)
     change = Change.objects.select_for_update().get(pk=change_id)
     if expected_row_version is not None and change.row_version != expected_row_version:

@@ -15,6 +15,7 @@ from governance.delegations import delegates_of
 from governance.models import ITEM, ApproverRule, Change, Edit, NotificationKind, Review
 from governance.notifying import notify
 from governance.policies import DemandProgress, StageDemand
+from governance.sight import may_see
 from governance.summaries import weight_of
 
 NAMED_AT_MOST = 3
@@ -197,7 +198,7 @@ def who_may_read(change: Change, people: Collection[int]) -> set[int]:
                 groups=frozenset(group.pk for group in user.groups.all()),
             )
         )
-        if Change.objects.visible_to(reader).filter(pk=change.pk).exists():
+        if may_see(reader, change.pk):
             found.add(user.pk)
     return found
 

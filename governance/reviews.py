@@ -21,6 +21,7 @@ from governance.notices import tell_reviewed
 from governance.policies import DemandProgress, StageDemand, demands_of, progress_of
 from governance.receipts import receipt_for, signature_of
 from governance.screening import acknowledged
+from governance.sight import may_see
 
 LONGEST_COMMENT = 10_000
 
@@ -108,11 +109,7 @@ def may_review(
 
 def stand_ins_on(change: Change, principal: Principal) -> list[StandIn]:
     """In whose place this person may decide now, as far as those may read the change themselves. Some queries each."""
-    return [
-        stand_in
-        for stand_in in standing_in_for(principal.id)
-        if Change.objects.visible_to(stand_in.principal).filter(pk=change.pk).exists()
-    ]
+    return [stand_in for stand_in in standing_in_for(principal.id) if may_see(stand_in.principal, change.pk)]
 
 
 def _heard(change: Change) -> dict[int, Review]:

@@ -16,6 +16,7 @@ import governance.models.changes
 from context import search_statement
 from context.access import Principal
 from context.visibility import visible
+from governance.sight import forget_readers
 
 
 @contextmanager
@@ -37,4 +38,6 @@ def no_application_filter() -> Iterator[None]:
         for module in modules:
             patch.setattr(module, "visible_items", everything)
         patch.setattr(context.search, "statement", unfiltered)
+        forget_readers()
         yield
+    forget_readers()
