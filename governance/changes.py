@@ -65,6 +65,7 @@ def create_change(
         references = References(principal=principal)
         references.load_items(edit.key for edit in edits if edit.record == ITEM)
         references.created = _created(edits)
+        references.load_taken(references.created)
         made = [_build(change, edit, actor=actor, references=references, now=now) for edit in edits]
         kept = [edit for edit in made if edit is not None]
         if edits and not kept:

@@ -170,10 +170,7 @@ def _build_creation(change: Change, edit: EditInput, *, actor: User, references:
     proposal = prepare(edit.payload, base=None, references=references)
     require_author(references.principal, proposal.domain)
     key = check_key(edit.key, proposal.domain) if edit.key else key_for(proposal.domain, proposal.payload["title"])
-    # Keys are names, not secrets: that one is taken is said even where its item may not be seen.
-    with reading_as_system():
-        taken = ContextItem.objects.filter(key=key).exists()
-    if taken:
+    if references.is_taken(key):
         raise Conflict(f"The key {key} is taken.", field="key", fix="Choose another key.")
     return _row(change, Operation.CREATE, key, None, None, proposal.payload, proposal, actor, now)
 

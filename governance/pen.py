@@ -11,7 +11,8 @@ from django.db.models import Q
 
 from context import passages
 from context.errors import Conflict
-from context.models import ContextItem, ContextVersion, Passage, Relation, User
+from context.models import ContextItem, ContextVersion, Relation, User
+from context.passage_rows import PassagesOfVersion, write_passages
 from context.past_passages import file_passages
 from governance.audit import ledger
 from governance.edits import StaleBase
@@ -19,6 +20,8 @@ from governance.governed import GovernedRecord, Writing, governed, split
 from governance.models import Change, Edit, Operation
 from governance.payload_fields import parse_moment
 from governance.proposals import METADATA_FIELDS, Payload, version_digest
+
+WRITTEN_AT_ONCE = 50  # items and versions in one statement: each may be a megabyte long
 
 
 class ValidityOver(Conflict):
@@ -52,26 +55,20 @@ class Pen:
     ) -> list[ledger.Entry]:
         """Items in two passes, so that those created together may relate to each other; then other records."""
         edits, records = split(edits)
-        written = {}
+        texts = [edit for edit in edits if edit.operation != Operation.RETIRE]
+        # Judged by the item as it stood.
+        widened = {edit.key for edit in texts if edit.item is not None and _widens(edit.item, edit)}
+        written: dict[str, ContextItem] = {}
+        versions: list[ContextVersion] = []
         entries = []
-        for edit in edits:
-            if edit.operation == Operation.RETIRE:
-                continue
-            item, previous = edit.item, edit.item.current_version if edit.item else None
-            if item is None:
-                item = ContextItem.objects.create(
-                    key=edit.key,
-                    kind=edit.item_kind,
-                    domain=edit.item_domain,
-                    title=edit.payload["title"],
-                    sensitivity=edit.sensitivity,
-                    created_at=now,
-                )
-            widened = _widens(item, edit) if previous is not None else False
-            version = self._write_version(edit, item, previous, approvals, now)
-            self._write_item(edit, item, version, actor, now)
-            self._write_passages(item, version, prepared.get(edit.key, ()), now, widened=widened)
+        for edit, version_id in zip(texts, _version_ids(len(texts)), strict=True):
+            item = edit.item or ContextItem(key=edit.key, created_at=now)
+            previous = item.current_version
+            version = self._version(edit, item, previous, approvals, now)
+            version.pk = version_id
+            _describe(item, edit, version, actor, now)
             written[edit.key] = item
+            versions.append(version)
             entries.append(
                 ledger.Entry(
                     action="context.version.published",
@@ -87,6 +84,32 @@ class Pen:
                     after=version.digest,
                 )
             )
+        # An item and its version name each other; PostgreSQL compares at the end of the transaction.
+        ContextItem.objects.bulk_create(
+            [item for item in written.values() if item.pk is None], batch_size=WRITTEN_AT_ONCE
+        )
+        ContextVersion.objects.bulk_create(versions, batch_size=WRITTEN_AT_ONCE)
+        found = []
+        for edit, version in zip(texts, versions, strict=True):
+            item = written[edit.key]
+            if version.number > 1:
+                _supersede(item, version, now)
+                item.save()
+            # A new item has nothing to be replaced: an import of thousands would ask thousands of times for nothing.
+            if edit.steward_ids or version.number > 1:
+                item.stewards.set(edit.steward_ids)
+            if edit.audience_ids or version.number > 1:
+                item.audiences.set(Group.objects.filter(pk__in=edit.audience_ids))
+            found.append(
+                PassagesOfVersion(
+                    item_id=item.pk,
+                    version_id=version.pk,
+                    drafts=prepared.get(edit.key, ()),
+                    in_force_from=_end_passages(item, version, now, widened=edit.key in widened),
+                    in_force_until=version.valid_to,
+                )
+            )
+        write_passages(found)
         for edit in edits:
             if edit.operation == Operation.RETIRE:
                 entries.append(self._retire(edit, now))
@@ -103,7 +126,7 @@ class Pen:
             entries += [_write_record(governed(name), edit, writing) for edit in theirs]
         return entries
 
-    def _write_version(
+    def _version(
         self,
         edit: Edit,
         item: ContextItem,
@@ -120,7 +143,7 @@ class Pen:
                 field="valid_to",
                 fix="Give it a later end, or none, and have that approved.",
             )
-        version = ContextVersion.objects.create(
+        return ContextVersion(
             item=item,
             number=previous.number + 1 if previous else 1,
             title=payload["title"],
@@ -136,67 +159,6 @@ class Pen:
             change_number=self.change.pk,
             author_label=self.change.author.display_name,
             approvals=approvals,
-        )
-        # From then on this version is in force instead of those before it; a planned one that it overtakes never is.
-        if previous is not None:
-            effective = max(now, valid_from)
-            older = ContextVersion.objects.filter(item=item, number__lt=version.number)
-            older.filter(Q(superseded_at__isnull=True) | Q(superseded_at__gt=effective)).update(superseded_at=effective)
-        return version
-
-    def _write_item(self, edit: Edit, item: ContextItem, version: ContextVersion, actor: User, now: datetime) -> None:
-        payload = edit.payload
-        source = payload["source"] or {}
-        item.title, item.kind, item.domain = payload["title"], edit.item_kind, edit.item_domain
-        item.owner, item.sensitivity, item.tags = edit.owner, edit.sensitivity, payload["tags"]
-        item.source_kind, item.source_uri = source.get("kind", ""), source.get("uri", "")
-        item.source_fingerprint = source.get("fingerprint", "")
-        item.review_interval_days = payload["review_interval_days"]
-        # An approved publication confirms the text: its review interval starts anew.
-        item.verified_at, item.verified_by = now, actor
-        item.verified_until = now + timedelta(days=item.review_interval_days)
-        item.current_version, item.retired_at, item.replaced_by = version, None, None
-        item.save()
-        # A new item has nothing to be replaced: an import of thousands would ask thousands of times for nothing.
-        if edit.steward_ids or version.number > 1:
-            item.stewards.set(edit.steward_ids)
-        if edit.audience_ids or version.number > 1:
-            item.audiences.set(Group.objects.filter(pk__in=edit.audience_ids))
-
-    def _write_passages(
-        self,
-        item: ContextItem,
-        version: ContextVersion,
-        drafts: Sequence[passages.PassageDraft],
-        now: datetime,
-        *,
-        widened: bool,
-    ) -> None:
-        effective = max(now, version.valid_from)
-        # Passages are found by whom the item is open to, and that is the planned version's readers from now on: where
-        # they are more, the text still in force is served by its key to whom it was approved for, and not found.
-        if version.number > 1 and (effective <= now or widened):
-            file_passages(item_id=item.pk, until=effective)
-        elif version.number > 1:
-            item.passages.filter(in_force_from__gte=effective).delete()
-            item.passages.filter(Q(in_force_until__isnull=True) | Q(in_force_until__gt=effective)).update(
-                in_force_until=effective
-            )
-        Passage.objects.bulk_create(
-            Passage(
-                item=item,
-                version=version,
-                ordinal=draft.ordinal,
-                heading_path=draft.heading_path,
-                anchor=draft.anchor,
-                text=draft.text,
-                token_count=draft.token_count,
-                embedding=draft.embedding,
-                embedding_model=draft.embedding_model,
-                in_force_from=effective,
-                in_force_until=version.valid_to,
-            )
-            for draft in drafts
         )
 
     def _write_relations(self, item: ContextItem, payload: Payload) -> None:
@@ -234,6 +196,53 @@ class Pen:
             data={"change": self.change.pk, "replaced_by": replacement},
             before=previous.digest if previous else None,
         )
+
+
+def _describe(item: ContextItem, edit: Edit, version: ContextVersion, actor: User, now: datetime) -> None:
+    """What is said of the item itself, as it was approved."""
+    payload = edit.payload
+    source = payload["source"] or {}
+    item.title, item.kind, item.domain = payload["title"], edit.item_kind, edit.item_domain
+    item.owner, item.sensitivity, item.tags = edit.owner, edit.sensitivity, payload["tags"]
+    item.source_kind, item.source_uri = source.get("kind", ""), source.get("uri", "")
+    item.source_fingerprint = source.get("fingerprint", "")
+    item.review_interval_days = payload["review_interval_days"]
+    # An approved publication confirms the text: its review interval starts anew.
+    item.verified_at, item.verified_by = now, actor
+    item.verified_until = now + timedelta(days=item.review_interval_days)
+    item.current_version, item.retired_at, item.replaced_by = version, None, None
+
+
+def _supersede(item: ContextItem, version: ContextVersion, now: datetime) -> None:
+    """From then on this version is in force instead of those before it; a planned one that it overtakes never is."""
+    effective = max(now, version.valid_from)
+    older = ContextVersion.objects.filter(item=item, number__lt=version.number)
+    older.filter(Q(superseded_at__isnull=True) | Q(superseded_at__gt=effective)).update(superseded_at=effective)
+
+
+def _end_passages(item: ContextItem, version: ContextVersion, now: datetime, *, widened: bool) -> datetime:
+    """Have the passages of the versions before end when this one comes into force, and say when that is."""
+    effective = max(now, version.valid_from)
+    # Passages are found by whom the item is open to, and that is the planned version's readers from now on: where
+    # they are more, the text still in force is served by its key to whom it was approved for, and not found.
+    if version.number > 1 and (effective <= now or widened):
+        file_passages(item_id=item.pk, until=effective)
+    elif version.number > 1:
+        item.passages.filter(in_force_from__gte=effective).delete()
+        item.passages.filter(Q(in_force_until__isnull=True) | Q(in_force_until__gt=effective)).update(
+            in_force_until=effective
+        )
+    return effective
+
+
+def _version_ids(count: int) -> list[int]:
+    """Numbers that no other version gets."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT nextval(pg_get_serial_sequence('context_contextversion', 'id')) FROM generate_series(1, %s)",
+            [count],
+        )
+        return [number for (number,) in cursor.fetchall()]
 
 
 def _widens(item: ContextItem, edit: Edit) -> bool:

@@ -11,6 +11,7 @@ from django.contrib.auth.models import Group
 from context.access import Principal
 from context.errors import DomainError
 from context.models import ContextItem, Domain, Kind, User
+from context.row_security import reading_as_system
 from governance.intervals import interval_for
 from governance.models import ReviewInterval
 
@@ -36,6 +37,7 @@ class References:
     _groups: dict[str, Group] = field(default_factory=dict)
     _users: dict[str, User | None] = field(default_factory=dict)
     _items: dict[str, ContextItem | None] = field(default_factory=dict)
+    _taken: dict[str, bool] = field(default_factory=dict)
 
     @property
     def created_keys(self) -> set[str]:
@@ -92,6 +94,19 @@ class References:
         )
         by_key = {item.key: item for item in found.filter(key__in=wanted)}
         self._items.update({key: by_key.get(key) for key in wanted})
+
+    def load_taken(self, keys: Iterable[str]) -> None:
+        """Ask for these keys in one query, so that `is_taken` does not ask for each."""
+        wanted = {key for key in keys if key not in self._taken}
+        if wanted:
+            with reading_as_system():
+                present = set(ContextItem.objects.filter(key__in=wanted).values_list("key", flat=True))
+            self._taken.update({key: key in present for key in wanted})
+
+    def is_taken(self, key: str) -> bool:
+        """Whether there is such an item, the actor's to see or not: keys are names, not secrets."""
+        self.load_taken([key])
+        return self._taken[key]
 
     def item(self, key: str) -> ContextItem | None:
         """The item, or None where there is none or the actor may not know of it."""
