@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, date, datetime
 from typing import Any
 
+import orjson
 import rfc8785
 
 from context.errors import InvalidInput
@@ -19,12 +21,31 @@ DEEPEST_NESTING = 40
 def canonical(value: Any) -> bytes:
     """The RFC 8785 form of `value`; datetimes become UTC ISO 8601 with microseconds, dates ISO 8601."""
     try:
+        if _is_ordinary(value):
+            with suppress(orjson.JSONEncodeError):  # what is no Unicode, or nested too deeply, is judged below
+                return orjson.dumps(value, option=orjson.OPT_SORT_KEYS)
         return rfc8785.dumps(plain(value))
     except (rfc8785.CanonicalizationError, RecursionError, UnicodeError) as error:
         raise InvalidInput(
             f"This cannot be written as canonical JSON: {error}",
             fix="Use numbers between -(2^53-1) and 2^53-1 and well-formed Unicode text.",
         ) from error
+
+
+def _is_ordinary(value: Any) -> bool:
+    """Whether it is of nothing but text, whole numbers and lists and objects of such, whose names are ASCII.
+
+    What orjson makes of that is its canonical form, byte by byte, ten times as quickly. Of fractions and names beyond
+    ASCII it is not: RFC 8785 writes the ones and orders the others as JavaScript does.
+    """
+    kind = type(value)
+    if kind is str or kind is bool or value is None:
+        return True
+    if kind is int:
+        return -LARGEST_INTEGER <= value <= LARGEST_INTEGER
+    if kind is dict:
+        return all(type(name) is str and name.isascii() and _is_ordinary(part) for name, part in value.items())
+    return (kind is list or kind is tuple) and all(map(_is_ordinary, value))
 
 
 def digest_of(value: Any) -> str:
