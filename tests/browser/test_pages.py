@@ -22,6 +22,7 @@ from tests.cast import Cast, creation, propose, publish, revision, submit
 pytestmark = pytest.mark.browser
 
 INSPECTION = (Path(__file__).parent / "inspection.js").read_text("utf-8")
+OPENED = "document.querySelectorAll('details.pop').forEach((each) => { each.open = true; })"
 BODY = """## Payment
 
 Invoices are paid within **30 days**, see [liability](item:legal/liability).
@@ -181,6 +182,11 @@ def test_pages__every_page__answers_fits_and_can_be_read_by_anyone(visit: Any, p
                 if visitor.overflow > 0:
                     found.append(f"{address} at {width}: {visitor.overflow} pixels too wide")
                 found += [f"{address} for {who} at {width}: {each}" for each in visitor.page.evaluate(INSPECTION)]
+                # What opens on a button stays within the window too.
+                visitor.page.evaluate(OPENED)
+                if visitor.overflow > 0:
+                    found.append(f"{address} at {width}, opened: {visitor.overflow} pixels too wide")
+                visitor.page.evaluate(OPENED.replace("true", "false"))
     assert found == []
 
 
