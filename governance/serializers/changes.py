@@ -8,10 +8,11 @@ from rest_framework import serializers
 
 from config.api.fields import Input, Moment, Text
 from context.serializers.people import PersonSerializer
+from governance.approvability import stuck_stages
 from governance.changes import LONGEST_REASON, MOST_EDITS
 from governance.models import Change, ChangeState, Decision, Review
 from governance.payload_fields import LONGEST_TITLE
-from governance.reviews import LONGEST_COMMENT
+from governance.reviews import LONGEST_COMMENT, approval_progress
 from governance.serializers.edits import EditItemInput
 
 DIGEST = r"^[0-9a-f]{64}$"
@@ -104,9 +105,19 @@ class ChangeSerializer(ChangeFieldsSerializer):
     editors = PersonSerializer(many=True)
     reviews = ReviewSerializer(many=True)
     keys = serializers.SerializerMethodField()
+    cannot_be_approved = serializers.SerializerMethodField(
+        help_text="Stages that too few people can decide, since who may approve it must see all of it: why and fix."
+    )
 
     def get_keys(self, change: Change) -> list[str]:
         return sorted(edit.address for edit in change.edits.all())
+
+    def get_cannot_be_approved(self, change: Change) -> list[dict[str, str]]:
+        if change.state not in (ChangeState.DRAFT, ChangeState.IN_REVIEW):
+            return []
+        whole = Change.objects.get(pk=change.pk)  # what is shown here was read without what policies look at
+        stuck = stuck_stages(whole, approval_progress(whole))
+        return [{"why": each.why, "fix": each.fix} for each in stuck]
 
 
 class TouchedSerializer(serializers.Serializer[Any]):

@@ -22,6 +22,7 @@ from context.views.item import item_href
 from context.views.pages import PageRequest, page
 from context.views.substance import substance_of
 from governance import reviews
+from governance.approvability import stuck_stages
 from governance.change_state import get_change, record_change_read
 from governance.comments import LONGEST_QUOTE, Thread, threads_of
 from governance.emergencies import EMERGENCY_ROLES, ratification_progress
@@ -69,6 +70,7 @@ def change(request: PageRequest, number: int) -> HttpResponse:
         "in_full": in_full,
         "details": details,
         "progress": progress,
+        "stuck": stuck_stages(subject, progress),
         "verdict": reviews.may_review(subject, request.principal, progress),
         "editor": editor,
         "editors": subject.editors.exclude(pk=subject.author_id),
