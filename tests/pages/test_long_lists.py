@@ -39,6 +39,7 @@ def add(cast: Cast, first: int, last: int) -> None:
     for n in range(first, last):
         torn = [{"key": "legal/torn"}] if n in (1, 3) else []
         held = contract(cast, [{"key": "legal/cap"}, *torn], slug=f"held-{n}")
+        assert held.current_version is not None
         agent = save_agent(
             actor=cast.admin, slug=f"agent-{n}", name=f"Agent {n}", purpose="Tests.", owner=cast.owner,
             clearance=Sensitivity.INTERNAL, domains=[cast.legal], contracts=[held], now=now,
