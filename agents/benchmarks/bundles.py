@@ -102,6 +102,8 @@ def _cases(
     digest = _first_digest(_http(world, port, asked))
     # Questions that were asked before, each time with another budget: assembled anew, but for the question's vector.
     anew = [{**asked[turn % len(asked)], "token_budget": 60_000 - turn} for turn in range(REQUESTS)]
+    # One client's own: what was asked a minute ago would be remembered.
+    alone = [{**asked[turn % len(asked)], "token_budget": 30_000 - turn} for turn in range(REQUESTS // 4)]
     past = [{**each, "as_of": PAST.isoformat()} for each in anew]
     new = [
         {**asked[turn % len(asked)], "query": f"{world.questions[turn % len(asked)]} {turn}"}
@@ -110,12 +112,12 @@ def _cases(
     required = [{"contract": "required"}]
     required_anew = [{"contract": "required", "token_budget": 60_000 - turn} for turn in range(REQUESTS)]
     etag = _etag(world, port, required[0])
-    bundle, one = _http(world, port, anew), _http(world, port, required)
+    one = _http(world, port, required)
     full_sql = _sql(scratch, world, agent, digest, with_matches=True, with_record=True)
     required_sql = _sql(scratch, world, agent, digest, with_matches=False, with_record=True)
     return {
         "bare_sql": (full_sql, clients),
-        "bundle": (bundle, clients),
+        "bundle": (_http(world, port, anew), clients),
         "bundle_as_of": (_http(world, port, past), clients),
         "bundle_new_question": (_http(world, port, new), clients),
         "bundle_repeated": (_http(world, port, asked[:REPEATED]), clients),
@@ -127,7 +129,7 @@ def _cases(
         "not_modified": (_http(world, port, required, expected=304, etag=etag), clients),
         "refusal": (_http(world, port, [{"contract": "refused"}], expected=409), clients),
         "bare_sql_one_client": (full_sql, 1),
-        "bundle_one_client": (bundle, 1),
+        "bundle_one_client": (_http(world, port, alone), 1),
         "bare_view_one_client": (_view(bare), 1),
         "bundle_required_one_client": (one, 1),
     }

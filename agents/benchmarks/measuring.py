@@ -17,13 +17,17 @@ import psycopg
 LONGEST_WARM_UP_SECONDS = 1.0
 FEWEST_CALLS = 3  # of each client, however slow the machine
 MOST_PROCESSES = 2
+APART = 2_003
 PATIENCE_SECONDS = 30
 Step = tuple[str, Mapping[str, Any]]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class HttpCalls:
-    """Requests, sent in turn over one kept-alive connection; any other status than `expected` is an error."""
+    """Requests, sent in turn over one kept-alive connection; any other status than `expected` is an error.
+
+    Clients begin `APART` from each other, so that none sends what another has just been answered.
+    """
 
     host: str
     port: int
@@ -36,7 +40,7 @@ class HttpCalls:
         return connection
 
     def send(self, connection: socket.socket, turn: int, seat: int) -> None:
-        connection.sendall(self.requests[(turn * 7 + seat) % len(self.requests)])
+        connection.sendall(self.requests[(turn + seat * APART) % len(self.requests)])
 
     def receive(self, connection: socket.socket) -> None:
         status = _read_answer(connection)
@@ -95,8 +99,7 @@ class Timing:
 
 def measure(calls: HttpCalls | SqlCalls, *, clients: int, seconds: float) -> Timing:
     """Let `clients` ask at once, spread over two processes, for `seconds` after a warm-up."""
-    shares = [clients // MOST_PROCESSES + (place < clients % MOST_PROCESSES) for place in range(MOST_PROCESSES)]
-    shares = [share for share in shares if share]
+    shares = [range(place, clients, MOST_PROCESSES) for place in range(min(clients, MOST_PROCESSES))]
     with ProcessPoolExecutor(len(shares), mp_context=get_context("spawn")) as pool:
         begun = [pool.submit(_run_share, calls, share, seconds) for share in shares]
         times = sorted(each for future in begun for each in future.result())
@@ -109,11 +112,11 @@ def measure(calls: HttpCalls | SqlCalls, *, clients: int, seconds: float) -> Tim
     )
 
 
-def _run_share(calls: HttpCalls | SqlCalls, clients: int, seconds: float) -> list[float]:
+def _run_share(calls: HttpCalls | SqlCalls, seats: range, seconds: float) -> list[float]:
     if isinstance(calls, HttpCalls):
-        return _ask_from_one_thread(calls, clients, seconds)
-    with ThreadPoolExecutor(clients) as pool:
-        shares = pool.map(lambda seat: _run_client(calls, seat, seconds), range(clients))
+        return _ask_from_one_thread(calls, seats, seconds)
+    with ThreadPoolExecutor(len(seats)) as pool:
+        shares = pool.map(lambda seat: _run_client(calls, seat, seconds), seats)
         return [each for share in shares for each in share]
 
 
@@ -141,7 +144,7 @@ class _Client:
     timed: int = 0
 
 
-def _ask_from_one_thread(calls: HttpCalls, clients: int, seconds: float) -> list[float]:
+def _ask_from_one_thread(calls: HttpCalls, seats: range, seconds: float) -> list[float]:
     """All clients of this process in one thread, each asking again as soon as it is answered.
 
     Threads would wait for each other and for a core, beside a server that they share it with, and their waiting would
@@ -155,7 +158,7 @@ def _ask_from_one_thread(calls: HttpCalls, clients: int, seconds: float) -> list
             calls.send(client.connection, client.turn, client.seat)
             client.turn += 1
 
-        for seat in range(clients):
+        for seat in seats:
             client = _Client(calls.connect(), seat)
             waiting.register(client.connection, selectors.EVENT_READ, client)
         begins = time.perf_counter() + min(LONGEST_WARM_UP_SECONDS, seconds)
