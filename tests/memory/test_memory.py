@@ -59,11 +59,23 @@ def test_api__written_read_and_overwritten__only_on_top_of_what_was_read(cast: C
     assert [event.action.rpartition(".")[2] for event in told] == ["written", "written", "forgotten"]
 
 
-@pytest.mark.parametrize("namespace", ["agent:two", "domain:sales", "domain:nowhere", f"run:{'0' * 36}"])
-def test_namespace__of_others__does_not_exist(cast: Cast, namespace: str) -> None:
-    with pytest.raises(NotFound):
-        recall(agent=known(agent(cast)), namespace=namespace, key="a", now=NOW)
-    assert call(agent(cast, "three"), "get", f"{namespace}/a/").status_code == 404
+def test_namespace__of_others__does_not_exist_whatever_is_kept_there(cast: Cast) -> None:
+    by = runner(cast)
+    run = started(cast, by)
+    theirs = known(agent(cast, "two", domains=[cast.legal, cast.sales]))
+    held = known(_with_memory(cast, by.agent))
+    one, three = known(agent(cast)), agent(cast, "three")
+    for owner, namespace in ((theirs, "agent:two"), (theirs, "domain:sales"), (held, f"run:{run.pk}")):
+        remember(agent=owner, namespace=namespace, key="a", value=1, now=NOW)
+        assert recall(agent=owner, namespace=namespace, key="a", now=NOW).value == 1
+        for act in (recall, lambda **of: remember(value=2, expected_version=1, **of)):
+            with pytest.raises(NotFound):
+                act(agent=one, namespace=namespace, key="a", now=NOW)
+        assert call(three, "get", f"{namespace}/a/").status_code == 404
+    for namespace in ("domain:nowhere", f"run:{'0' * 36}"):
+        assert call(three, "get", f"{namespace}/a/").status_code == 404
+    with pytest.raises(NotFound):  # nor is anybody's run named as where it came from
+        remember(agent=one, namespace="agent:one", key="a", value=1, run_id=run.pk, now=NOW)
 
 
 def test_domain__entry_of_a_higher_clearance__is_not_found_by_a_lower_one(cast: Cast) -> None:
@@ -74,6 +86,10 @@ def test_domain__entry_of_a_higher_clearance__is_not_found_by_a_lower_one(cast: 
         recall(agent=low, namespace="domain:legal", key="a", now=NOW)
     assert [entry.key for entry in list_entries(agent=low, namespace="domain:legal", now=NOW)] == ["b"]
     assert recall(agent=high, namespace="domain:legal", key="b", now=NOW).value == "plain"
+    for version in (None, 1):
+        with pytest.raises(PreconditionFailed):
+            remember(agent=low, namespace="domain:legal", key="a", value="mine", expected_version=version, now=NOW)
+    assert recall(agent=high, namespace="domain:legal", key="a", now=NOW).value == "secret"
 
 
 def test_session__of_one_owners_agents__is_shared_and_not_with_those_of_another(cast: Cast) -> None:
@@ -163,6 +179,8 @@ def test_forget__entry_changed_since__stays(cast: Cast) -> None:
     with pytest.raises(PreconditionFailed):
         forget(agent=one, namespace="agent:one", key="a", expected_version=7, now=NOW)
     assert MemoryEntry.objects.count() == 1
+    with pytest.raises(PreconditionFailed):
+        remember(agent=one, namespace="agent:one", key="gone", value=1, expected_version=1, now=NOW)
 
 
 def test_scope__key_without_memory__is_refused(cast: Cast) -> None:
