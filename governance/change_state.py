@@ -17,12 +17,12 @@ from governance.governed_edits import may_edit_record
 from governance.models import ITEM, Change, ChangeState, Edit
 from governance.permissions import may_author
 from governance.policies import Demand
-from governance.sight import may_see
+from governance.sight import may_see, seen
 
 
 def get_change(*, principal: Principal, change_id: int) -> Change:
     """The change, where the principal may see it; NotFound otherwise."""
-    found = Change.objects.visible_to(principal).select_related("author").filter(pk=change_id).first()
+    found = Change.objects.select_related("author").filter(pk__in=seen(principal, change_id)).first()
     if found is None:
         raise _no_such_change(change_id)
     return found

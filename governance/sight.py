@@ -11,6 +11,7 @@ from functools import lru_cache
 from typing import Any
 
 from django.db import connection
+from django.db.models.expressions import RawSQL
 
 from context.access import Principal
 from governance.models import Change
@@ -26,6 +27,12 @@ def may_see(principal: Principal, change_id: int) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(statement, (*parameters, change_id))
         return cursor.fetchone() is not None
+
+
+def seen(principal: Principal, change_id: int) -> RawSQL:
+    """The id of the change where the principal may know of it, for `pk__in`."""
+    statement, parameters = _asked(replace(principal, label=""))
+    return RawSQL(statement, (*parameters, change_id))  # noqa: S611 - what Django made of `visible_to`
 
 
 def forget_readers() -> None:

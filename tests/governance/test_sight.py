@@ -7,7 +7,7 @@ from dataclasses import replace
 from context.access import SYSTEM, principal_for
 from context.models import User
 from governance.models import Change
-from governance.sight import may_see
+from governance.sight import may_see, seen
 from tests.cast import Cast, creation, propose, submit
 
 
@@ -38,12 +38,20 @@ def test_may_see__every_reader_and_change__is_the_rule_that_lists_follow(cast: C
             (number, each.pk) for number, reader in enumerate(readers) for each in changes if may_see(reader, each.pk)
         }
 
+    def got() -> set[tuple[int, int]]:
+        return {
+            (number, pk)
+            for number, reader in enumerate(readers)
+            for each in changes
+            for pk in Change.objects.filter(pk__in=seen(reader, each.pk)).values_list("pk", flat=True)
+        }
+
     before = asked()
-    assert before == stated()
+    assert before == got() == stated()
     assert 0 < len(before) < len(readers) * len(changes)
     changes[0].editors.add(cast.reviewer)
     Change.objects.filter(pk=changes[1].pk).update(state="draft")
-    assert asked() == stated() != before
+    assert asked() == got() == stated() != before
 
 
 def test_may_see__right_given_or_taken_since__counts_at_once(cast: Cast) -> None:
