@@ -11,11 +11,21 @@ from django.urls import reverse
 from django.utils import timezone
 from simple_history.admin import SimpleHistoryAdmin
 
-from agents.models import Agent, Budget, ContextContract, ContractVersion, PushTarget, Receipt, Refusal
+from agents.models import (
+    Agent,
+    Budget,
+    ContextContract,
+    ContractVersion,
+    PushTarget,
+    Receipt,
+    Refusal,
+    TraceExport,
+)
 from agents.registry import save_agent
 from agents.runs.setting_budgets import visible_budgets
 from agents.use import visible_agents
 from context.admin import ReadOnlyAdmin, principal_of
+from context.models import Role
 from governance.admin import KeptAdmin, actor_of
 
 
@@ -143,3 +153,16 @@ class RefusalAdmin(DeliveryAdmin):
     list_display = ("refused_at", "agent", "contract_version", "key_prefix")
     list_select_related = ("agent", "contract_version__contract")
     fields = ("refused_at", "agent", "contract_version", "gaps", "key_prefix", "request_id")
+
+
+@admin.register(TraceExport)
+class TraceExportAdmin(ReadOnlyAdmin):
+    """How far spans have left for the collector, and what it last answered: for who looks after the installation."""
+
+    list_display = ("__str__", "delivered", "refused", "failures", "next_attempt_at", "delivered_at")
+    fields = ("cursor", "delivered", "refused", "failures", "next_attempt_at", "delivered_at", "last_error")
+
+    def get_queryset(self, request: HttpRequest) -> models.QuerySet[TraceExport]:
+        principal = principal_of(request)
+        looks_after = principal.has_role(Role.ADMINISTRATOR) or principal.has_role(Role.AUDITOR)
+        return TraceExport.objects.all() if looks_after else TraceExport.objects.none()

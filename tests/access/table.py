@@ -526,7 +526,7 @@ ROWS: list[Row] = [
 READ_ONLY = {
     "context_contextitem", "context_contextversion", "governance_change", "governance_review",
     "governance_auditevent", "agents_contextcontract", "agents_contractversion", "agents_receipt", "agents_refusal",
-    "agents_pushtarget", "agents_budget",
+    "agents_pushtarget", "agents_budget", "agents_traceexport",
 }  # fmt: skip
 DELETABLE = {"governance_reviewinterval", "governance_approvalpolicy"}
 ADMIN_PAGES: dict[str, Outcome] = {

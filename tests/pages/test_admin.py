@@ -11,7 +11,7 @@ from django.db import connection
 from django.test import Client
 from django.urls import reverse
 
-from agents.models import Agent
+from agents.models import Agent, TraceExport
 from context.access import SYSTEM
 from context.models import Domain, RoleGrant, User
 from context.row_security import reading_as
@@ -282,3 +282,14 @@ def test_admin__connection_of_nobody__shows_what_the_person_may_read(client: Cli
     # Also what the administrator may not read has to find somebody who answers for it.
     with reading_as(SYSTEM):
         assert Finding.objects.get().evidence["texts"] == 2
+
+
+def test_trace_export__is_read_only_and_for_who_looks_after_the_installation(cast: Cast, client: Client) -> None:
+    TraceExport.objects.create(pk=1, cursor=7, last_error="The collector answered 503.")
+    change = reverse("admin:agents_traceexport_change", args=[1])
+    assert "The collector answered 503." in client.get(change).content.decode()
+    assert client.post(change, {"cursor": 9}).status_code == 403
+    assert client.get(reverse("admin:agents_traceexport_add")).status_code == 403
+    RoleGrant.objects.filter(user=cast.admin).delete()
+    listed = client.get(reverse("admin:agents_traceexport_changelist"))
+    assert (listed.status_code, b"spans up to event" in listed.content) == (200, False)
