@@ -89,6 +89,8 @@ class OnnxEncoder:
                 options = onnxruntime.SessionOptions()
                 options.intra_op_num_threads = threads
                 options.inter_op_num_threads = 1
+                # Batches differ in shape, and a plan of memory kept for each shape is memory that is not given back.
+                options.enable_mem_pattern = False
                 # Threads that wait must sleep: a spinning pool takes the cores from the other processes of the machine.
                 options.add_session_config_entry("session.intra_op.allow_spinning", "0")
                 self._sessions[threads] = onnxruntime.InferenceSession(
