@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 
@@ -18,6 +18,7 @@ LONGEST_WARM_UP_SECONDS = 1.0
 FEWEST_CALLS = 3  # of each client, however slow the machine
 MOST_PROCESSES = 2
 APART = 2_003
+CONNECTIONS_EACH = 4
 PATIENCE_SECONDS = 30
 Step = tuple[str, Mapping[str, Any]]
 
@@ -137,7 +138,7 @@ def _run_client(calls: HttpCalls | SqlCalls, seat: int, seconds: float) -> list[
 
 @dataclass(slots=True)
 class _Client:
-    connection: socket.socket
+    connections: tuple[socket.socket, ...]
     seat: int
     turn: int = 0
     started: float = 0.0
@@ -145,33 +146,37 @@ class _Client:
 
 
 def _ask_from_one_thread(calls: HttpCalls, seats: range, seconds: float) -> list[float]:
-    """All clients of this process in one thread, each asking again as soon as it is answered.
+    """All clients of this process in one thread, each asking again as soon as it is answered, over the next connection.
 
+    A server's process keeps the connections that it took, and of eight all may be one's: then only that one works.
     Threads would wait for each other and for a core, beside a server that they share it with, and their waiting would
     be timed as the server's.
     """
     times: list[float] = []
+    asking: list[_Client] = []
     with selectors.DefaultSelector() as waiting:
 
         def ask(client: _Client) -> None:
             client.started = time.perf_counter()
-            calls.send(client.connection, client.turn, client.seat)
+            calls.send(client.connections[client.turn % CONNECTIONS_EACH], client.turn, client.seat)
             client.turn += 1
 
         for seat in seats:
-            client = _Client(calls.connect(), seat)
-            waiting.register(client.connection, selectors.EVENT_READ, client)
+            client = _Client(tuple(calls.connect() for _ in range(CONNECTIONS_EACH)), seat)
+            for connection in client.connections:
+                waiting.register(connection, selectors.EVENT_READ, client)
+            asking.append(client)
         begins = time.perf_counter() + min(LONGEST_WARM_UP_SECONDS, seconds)
         ends = begins + seconds
-        for key in list(waiting.get_map().values()):
-            ask(key.data)
+        for client in asking:
+            ask(client)
         while waiting.get_map():
             answered = waiting.select(PATIENCE_SECONDS)
             if not answered:
                 raise RuntimeError(f"the server did not answer within {PATIENCE_SECONDS} seconds")
             for key, _ in answered:
                 client = key.data
-                calls.receive(client.connection)
+                calls.receive(cast(socket.socket, key.fileobj))
                 finished = time.perf_counter()
                 if client.started >= begins:
                     times.append(finished - client.started)
@@ -179,8 +184,9 @@ def _ask_from_one_thread(calls: HttpCalls, seats: range, seconds: float) -> list
                 if finished < ends or client.timed < FEWEST_CALLS:
                     ask(client)
                 else:
-                    waiting.unregister(client.connection)
-                    client.connection.close()
+                    for connection in client.connections:
+                        waiting.unregister(connection)
+                        connection.close()
     return times
 
 
