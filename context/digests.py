@@ -42,7 +42,7 @@ def _is_ordinary(value: Any) -> bool:
     if kind is str or kind is bool or value is None:
         return True
     if kind is int:
-        return -LARGEST_INTEGER <= value <= LARGEST_INTEGER
+        return bool(-LARGEST_INTEGER <= value <= LARGEST_INTEGER)
     if kind is dict:
         return all(type(name) is str and name.isascii() and _is_ordinary(part) for name, part in value.items())
     return (kind is list or kind is tuple) and all(map(_is_ordinary, value))

@@ -86,7 +86,7 @@ class Pen:
             )
         # An item and its version name each other; PostgreSQL compares at the end of the transaction.
         ContextItem.objects.bulk_create(
-            [item for item in written.values() if item.pk is None], batch_size=WRITTEN_AT_ONCE
+            [written[edit.key] for edit in texts if edit.item is None], batch_size=WRITTEN_AT_ONCE
         )
         ContextVersion.objects.bulk_create(versions, batch_size=WRITTEN_AT_ONCE)
         found = []
