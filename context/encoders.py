@@ -38,7 +38,7 @@ class OnnxEncoder:
     """A sentence-transformers model run by ONNX Runtime: the same vectors, a fraction of the memory and time.
 
     Few texts are encoded one batch after the other, by all threads together: a question is answered soonest so. Of
-    many, each thread encodes batches of its own and waits for no other: a sixth less of the processor's time.
+    many, each thread encodes batches of its own and waits for no other: a tenth less of the processor's time.
     """
 
     def __init__(self, files: ModelFiles) -> None:
