@@ -20,6 +20,7 @@ def mixed(world: World) -> Change:
     """A text of Legal and a rule set of Finance, of whose approvers the first sees the text alone."""
     cast = world.cast
     RoleGrant.objects.create(user=cast.outsider, role="approver", domain=cast.finance)
+    RoleGrant.objects.create(user=cast.admin, role="approver", domain=cast.legal)  # who sees both, and writes it
     payload = rules(rule("all", then={"do": "refuse"}), domain="finance")
     edits = [
         creation("legal/new", body="New."),
