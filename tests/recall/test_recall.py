@@ -7,7 +7,7 @@ from django.test import Client
 from django.utils import timezone
 
 from agents.models import RecallCase, RecallEntry, Run, RunState
-from agents.recall.cases import entries_of, extend_case, later_uses, open_case
+from agents.recall.cases import entries_of, extend_case, find_version, later_uses, open_case, trace
 from agents.recall.settling import accept_entry, rerun_entry, settle_entries
 from agents.recall.tracing import footprint_of, particulars_of, uses_of
 from agents.runs.contexts import give_bundle
@@ -101,7 +101,12 @@ def test_case__by_who_does_not_answer_for_the_text__is_refused_and_unknown_versi
 ) -> None:
     with pytest.raises(NotPermitted):
         open_case(actor=cast.author, key="legal/cap", number=1, reason="It was wrong.", now=timezone.now())
-    assert AuditEvent.objects.filter(action="agents.recall.open.denied").count() == 1
+    author = principal_for(cast.author)
+    with pytest.raises(NotPermitted):
+        version = find_version(principal=author, key="legal/cap", number=1)
+        trace(principal=author, version=version, now=timezone.now())
+    for step in ("open", "trace"):
+        assert AuditEvent.objects.filter(action=f"agents.recall.{step}.denied").count() == 1
     publish(cast, creation("legal/secret", sensitivity="confidential", owner="owner"))
     for key in ("legal/secret", "legal/nothing"):
         with pytest.raises(NotFound):
@@ -118,6 +123,8 @@ def test_case__agents_owner_and_who_may_not_read_the_run__see_and_do_no_more_tha
     mine, theirs = done(cast, by), done(cast, other)
     case = open_case(actor=cast.author, key="legal/note", number=1, reason="It was wrong.", now=timezone.now()).case
     reviewer, author = principal_for(cast.reviewer), principal_for(cast.author)
+    with pytest.raises(NotPermitted):
+        extend_case(actor=cast.reviewer, case_id=case.pk, now=timezone.now())
     assert [each.run_id for each in entries_of(principal=reviewer, case=case)] == [mine.pk]
     both = entries_of(principal=author, case=case)
     assert {each.run_id for each in both} == {mine.pk, theirs.pk}
