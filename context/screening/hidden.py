@@ -43,6 +43,11 @@ def hidden_in(text: str) -> Iterator[Alarm]:
         yield _alarm(text, "styled_letters", match.start(), match.end(), "Letters from another alphabet of Unicode.")
 
 
+def unseen_in(text: str) -> Iterator[Alarm]:
+    """Those of them that a page would not show, or would show in another order than they are stored, in their order."""
+    return (alarm for alarm in _characters(text) if alarm.kind != "piled_marks")
+
+
 def _characters(text: str) -> Iterator[Alarm]:
     flags = [match.span() for match in _FLAGS.finditer(text)]
     run: tuple[str, int, int] | None = None
