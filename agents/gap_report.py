@@ -114,7 +114,7 @@ class GapReport:
 
 
 def gap_report(*, principal: Principal, days: int, now: datetime, contract: str | None = None) -> GapReport:
-    """The gaps felt by agents one may know of in the last so many days. Three statements."""
+    """The gaps felt by agents one may know of in the last so many days. Four statements."""
     if not 1 <= days <= LONGEST_DAYS:
         raise InvalidInput(
             f"days must be a whole number from 1 to {LONGEST_DAYS}.",
@@ -122,22 +122,20 @@ def gap_report(*, principal: Principal, days: int, now: datetime, contract: str 
             limit=LONGEST_DAYS,
             fix="Ask for less.",
         )
-    asked = {
-        "agents": list(visible_agents(principal).values_list("pk", flat=True)),
-        "since": now - timedelta(days=days),
-        "until": now,
-        "halved": HALVED_AFTER_DAYS,
-        "contract": contract,
-        "most": MOST_GAPS,
-    }
-    gaps = [_gap(row, days) for row in rows(_FELT, asked)]
+    asked = _asked(principal, days, now, contract)
+    gaps = [_gap(row, days) for row in rows(_FELT, {**asked, "most": MOST_GAPS})]
     assigned = _assigned(principal, gaps)
     return GapReport(
-        since=now - timedelta(days=days),
+        since=asked["since"],
         until=now,
         gaps=tuple(replace(gap, finding=assigned.get(_fingerprint(gap))) for gap in gaps),
         by_day=_spread(dict(rows(_REFUSED, asked)), days),
     )
+
+
+def worst_gaps(*, principal: Principal, days: int, now: datetime, most: int = 5) -> list[HurtingGap]:
+    """The first few of the report, without who fills them. Two statements."""
+    return [_gap(row, days) for row in rows(_FELT, {**_asked(principal, days, now, None), "most": most})]
 
 
 def assign_gap(
@@ -202,6 +200,16 @@ def _sighting(gap: HurtingGap, domain: Domain | None, to: User, note: str, due_a
         owner=to,
         due_at=due_at,
     )
+
+
+def _asked(principal: Principal, days: int, now: datetime, contract: str | None) -> dict[str, Any]:
+    return {
+        "agents": list(visible_agents(principal).values_list("pk", flat=True)),
+        "since": now - timedelta(days=days),
+        "until": now,
+        "halved": HALVED_AFTER_DAYS,
+        "contract": contract,
+    }
 
 
 def _cause(gap: HurtingGap) -> dict[str, str]:

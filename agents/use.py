@@ -1,8 +1,7 @@
-"""Who uses a text and where agents were refused: contracts that ask for an item, gaps by how often they hurt."""
+"""Who uses a text: contracts that ask for it, deliveries of it, and who holds which revision; must not change any."""
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,15 +9,12 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from agents.models import Agent, ContextContract, Receipt, Refusal
+from agents.models import Agent, ContextContract, Receipt
 from context.access import Principal
 from context.models import ContextItem
 from context.models.domains import ancestors
 from governance.impact import Touched
 from governance.models import ITEM, Change
-
-# Refusals looked through for the gaps that were felt most.
-MOST_REFUSALS = 2_000
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,19 +25,6 @@ class ContractUse:
     requirements: tuple[str, ...]
     required: bool
     agents: tuple[Agent, ...]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class FeltGap:
-    """A requirement that was not met: how often that refused somebody, whom, and the last of the fixes named."""
-
-    requirement: str
-    code: str
-    fix: str
-    owner: str | None
-    times: int
-    agents: tuple[str, ...]
-    last_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -132,36 +115,6 @@ def receipts_of(*, principal: Principal, item: ContextItem, limit: int = 5) -> l
         .select_related("agent", "bundle__contract_version__contract")
         .order_by("-served_at")[:limit]
     )
-
-
-def felt_gaps(*, principal: Principal, since: datetime, limit: int = 5) -> list[FeltGap]:
-    """The gaps that refused agents most often since then, of agents one may know of. One query."""
-    refusals = (
-        Refusal.objects.filter(agent__in=visible_agents(principal), refused_at__gte=since)
-        .order_by("-refused_at")
-        .values_list("gaps", "agent__name", "refused_at")[:MOST_REFUSALS]
-    )
-    times: Counter[tuple[str, str]] = Counter()
-    agents: dict[tuple[str, str], set[str]] = {}
-    latest: dict[tuple[str, str], tuple[Mapping[str, Any], datetime]] = {}
-    for gaps, agent, refused_at in refusals:
-        for gap in gaps:
-            place = (str(gap["requirement"]), str(gap["code"]))
-            times[place] += 1
-            agents.setdefault(place, set()).add(agent)
-            latest.setdefault(place, (gap, refused_at))
-    return [
-        FeltGap(
-            requirement=place[0],
-            code=place[1],
-            fix=str(latest[place][0].get("fix", "")),
-            owner=latest[place][0].get("owner"),
-            times=count,
-            agents=tuple(sorted(agents[place])),
-            last_at=latest[place][1],
-        )
-        for place, count in times.most_common(limit)
-    ]
 
 
 def skew_of(*, principal: Principal, agents: Sequence[Agent]) -> dict[int, Skew]:

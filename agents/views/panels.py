@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
+from agents.gap_report import worst_gaps
 from agents.models import RecallCase
 from agents.recall.rights import answers_for
-from agents.use import contracts_for, felt_gaps, receipts_of
+from agents.use import contracts_for, receipts_of
 from context.models import ContextItem, ContextVersion
 from context.views.pages import PageRequest
 
-LATELY = timedelta(days=30)
+LATELY_DAYS = 30
 
 
 def item_use(*, request: PageRequest, item: ContextItem, now: datetime) -> tuple[str, dict[str, Any]] | None:
@@ -41,6 +42,6 @@ def item_recall(*, request: PageRequest, item: ContextItem, now: datetime) -> tu
 
 
 def refusals(*, request: PageRequest, now: datetime) -> tuple[str, dict[str, Any]] | None:
-    """The gaps that refused agents most often in the last thirty days."""
-    gaps = felt_gaps(principal=request.principal, since=now - LATELY)
+    """The gaps that hurt most in the last thirty days, as the gap report orders them."""
+    gaps = worst_gaps(principal=request.principal, days=LATELY_DAYS, now=now)
     return ("agents/_felt_gaps.html", {"gaps": gaps}) if gaps else None
