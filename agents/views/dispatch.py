@@ -27,6 +27,7 @@ from governance.forms.edit_form import said
 
 ON_A_PAGE = 25
 LONGEST_WORDS = 100
+PUSH_FIELDS = ("kind", "url", "instructions", "timeout_seconds", "most_output_tokens")
 BUDGET_FIELDS = ("of", "period", "tokens", "cost", "reason")
 
 
@@ -56,7 +57,11 @@ def set_push(request: PageRequest, slug: str) -> HttpResponse:
     except NotFound:
         raise
     except DomainError as error:
-        return show_agent(request, subject, status=error.status, error=said(error), pushed=posted)
+        if error.field in PUSH_FIELDS:
+            wrong: dict[str, Any] = {"push_errors": {error.field: said(error)}}
+        else:
+            wrong = {"error": said(error)}
+        return show_agent(request, subject, status=error.status, pushed=posted, **wrong)
     if made.secret:
         return show_agent(request, agent_of(request, slug), secret=made.secret)
     messages.success(request, "From now on its runs are sent to it.")

@@ -20,7 +20,7 @@ from agents.models import EndpointState, KeyMisuse, Latency, ModelEndpoint, Unsa
 from agents.programs import settle_use
 from agents.use import visible_agents
 from context.access import Principal
-from context.errors import DomainError, InvalidInput, NotFound
+from context.errors import DomainError, InvalidInput, NotFound, NotPermitted
 from context.models import Role, User
 from context.views.pages import PageRequest, page
 from context.views.paging import page_of
@@ -32,6 +32,10 @@ SHOWN = 200
 ON_A_PAGE = 25
 LONGEST_WORDS = 100
 AILING_NAMED = 12
+TYPED = (
+    *("slug", "name", "provider", "owner", "model", "price_in", "price_out", "currency", "capabilities", "latency"),
+    *("base_url", "credential"),
+)
 
 
 def may_look_after(principal: Principal) -> bool:
@@ -43,6 +47,10 @@ def may_look_after(principal: Principal) -> bool:
 @page
 def endpoints(request: PageRequest) -> HttpResponse:
     """Where models answer, which version of each is in use, and what it costs."""
+    return _show_endpoints(request)
+
+
+def _show_endpoints(request: PageRequest, *, status: int = 200, **more: Any) -> HttpResponse:
     _require_sight(request)
     everything = ModelEndpoint.objects.select_related("owner", "current_version", "replaced_by")
     asked = request.GET.get("q", "").replace("\x00", "").strip()[:LONGEST_WORDS]
@@ -54,9 +62,10 @@ def endpoints(request: PageRequest) -> HttpResponse:
         "asked": asked,
         "in_use": in_use.count(),
         "ailing": in_use.filter(health__in=("down", "degraded"))[:AILING_NAMED],
-        **_form(request),
+        **_form(request, None),
+        **more,
     }
-    return render(request, "agents/endpoints.html", context)
+    return render(request, "agents/endpoints.html", context, status=status)
 
 
 @require_GET
@@ -92,9 +101,16 @@ def add_endpoint(request: PageRequest) -> HttpResponse:
             credential=posted.get("credential", "").strip(),
             now=now,
         )
-    except DomainError as error:
+    except NotPermitted as error:
         messages.error(request, said(error))
         return HttpResponseRedirect(reverse("agents:endpoints"))
+    except DomainError as error:
+        # Back to where it was typed, with all that was typed, and what is wrong beside its field.
+        field = error.field if error.field in TYPED else "general"
+        more = {"typed": {name: posted.get(name, "") for name in TYPED}, "errors": {field: said(error)}}
+        if posted.get("back"):
+            return _show(request, _endpoint(request, posted["back"]), status=error.status, **more)
+        return _show_endpoints(request, status=error.status, **more)
     messages.success(request, f"Version {made.number} of {made.endpoint.name} is registered. No agent uses it yet.")
     return HttpResponseRedirect(reverse("agents:endpoint", args=[made.endpoint.slug]))
 
@@ -185,7 +201,7 @@ def settle(request: PageRequest, number: int) -> HttpResponse:
     return HttpResponseRedirect(back)
 
 
-def _show(request: PageRequest, subject: ModelEndpoint) -> HttpResponse:
+def _show(request: PageRequest, subject: ModelEndpoint, *, status: int = 200, **more: Any) -> HttpResponse:
     events = AuditEvent.objects.filter(subject_type="model_endpoint", subject_id=subject.slug)
     context = {
         "endpoint": subject,
@@ -193,14 +209,23 @@ def _show(request: PageRequest, subject: ModelEndpoint) -> HttpResponse:
         "agents": subject.agents.filter(pk__in=visible_agents(request.principal)).order_by("name"),
         "others": ModelEndpoint.objects.filter(state=EndpointState.PROMOTED).exclude(pk=subject.pk),
         "history": events.order_by("-sequence")[:SHOWN],
-        "may_change": request.principal.has_role(Role.ADMINISTRATOR),
-        **_form(request),
+        **_form(request, subject),
+        **more,
     }
-    return render(request, "agents/endpoint.html", context)
+    return render(request, "agents/endpoint.html", context, status=status)
 
 
-def _form(request: PageRequest) -> dict[str, Any]:
+def _form(request: PageRequest, subject: ModelEndpoint | None) -> dict[str, Any]:
+    version = subject.current_version if subject is not None else None
     return {
+        "typed": {
+            **{name: getattr(subject, name, "") for name in ("slug", "name", "provider", "base_url", "credential")},
+            **{name: getattr(version, name, "") for name in ("model", "price_in", "price_out")},
+            "owner": subject.owner.username if subject is not None else request.user.username,
+            "currency": version.currency if version is not None else "USD",
+            "capabilities": ", ".join(version.capabilities) if version is not None else "",
+            "latency": version.latency if version is not None else Latency.UNKNOWN,
+        },
         "people": User.objects.filter(is_active=True).order_by("first_name", "username"),
         "latencies": Latency.choices,
         "may_change": request.principal.has_role(Role.ADMINISTRATOR),
