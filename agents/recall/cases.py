@@ -95,14 +95,9 @@ def trace(*, principal: Principal, version: ContextVersion, now: datetime) -> Fo
 
 
 def later_uses(*, case: RecallCase) -> list[Use]:
-    """What was given the version and is not in the case: of agents outside runs, those that it does not name at all."""
+    """What was given the version and is not in the case."""
     known = set(case.entries.values_list("agent", "run"))
-    named = {agent for agent, _ in known}
-    return [
-        use
-        for use in uses_of(version_id=case.version_id)
-        if (use.agent_id, use.run_id) not in known and (use.run_id is not None or use.agent_id not in named)
-    ]
+    return [use for use in uses_of(version_id=case.version_id) if (use.agent_id, use.run_id) not in known]
 
 
 def extend_case(*, actor: User, case_id: int, now: datetime) -> int:

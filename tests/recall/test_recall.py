@@ -84,14 +84,20 @@ def test_case__open_already__is_not_opened_twice(cast: Cast, by: Runner) -> None
 def test_case__nothing_used_the_version__is_closed_as_it_is_opened(cast: Cast, by: Runner) -> None:
     opened = open_case(actor=cast.owner, key="legal/cap", number=1, reason="It was wrong.", now=timezone.now())
     assert opened.case.closed_at is not None
-
-
-def test_case__owner_of_an_agent__is_told(cast: Cast, by: Runner) -> None:
-    by.agent.owner = cast.reviewer
-    by.agent.save()
     done(cast, by)
+    with pytest.raises(Conflict, match="closed"):
+        extend_case(actor=cast.owner, case_id=opened.case.pk, now=timezone.now())
+
+
+def test_case__owner_of_an_agent__is_told_but_for_who_opened_it(cast: Cast, by: Runner) -> None:
+    own = runner(cast, "own", requirements=[{"key": "legal/cap"}])
+    for each, person in ((by, cast.reviewer), (own, cast.owner)):
+        each.agent.owner = person
+        each.agent.save()
+        done(cast, each)
     open_case(actor=cast.owner, key="legal/cap", number=1, reason="It was wrong.", now=timezone.now())
-    assert "recalled" in Notification.objects.get(person=cast.reviewer, url__startswith="/recalls/").text
+    told = Notification.objects.get(url__startswith="/recalls/")
+    assert (told.person, "recalled" in told.text) == (cast.reviewer, True)
     assert RecallCase.objects.visible_to(principal_for(cast.reviewer)).count() == 1
     assert not RecallCase.objects.visible_to(principal_for(cast.author)).exists()
 

@@ -42,6 +42,7 @@ def test_hand_off__payload__is_what_the_next_agent_is_served_for_and_judged_by(
     hand(scorer, run, payload)
     run.refresh_from_db()
     assert (present_task(run), run.task) == (payload, {"clause": "We pay in 90 days."})
+    assert run.attempt == 0  # what the first agent tried is not counted against the next
     token = claimed(taker, NOW)
     give_bundle(agent=taker.known, run_id=run.pk, token=token, now=NOW)  # whose contract would refuse the run's task
     done = complete_run(agent=taker.known, run_id=run.pk, token=token, output={"says": SAYS}, now=NOW)
