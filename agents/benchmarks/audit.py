@@ -6,14 +6,13 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
-from dataclasses import dataclass
 from multiprocessing import get_context
 from typing import Any
 
 from django.db import connection, connections, transaction
 from django.utils import timezone
 
-from agents.benchmarks.measuring import MOST_PROCESSES, Timing, percentile
+from agents.benchmarks.measuring import MOST_PROCESSES, Report, Timing, percentile
 from agents.benchmarks.scratch import scratch_database
 from context.access import SYSTEM
 from governance.audit import ledger
@@ -26,22 +25,6 @@ VERIFIED_EVENTS = 100_000
 EVENTS_AT_ONCE = 500
 # As many as wait together when agents ask at once (agents/serving.py writes them in one commit).
 EVENTS_A_COMMIT = 20
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
-    """Timings by case; `checks` counts verifications beside writers and `alarms` those that found something."""
-
-    cases: dict[str, Timing]
-    ratios: dict[str, float]
-    setting: dict[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "cases": {name: timing.as_json() for name, timing in self.cases.items()},
-            "ratios": {name: round(value, 3) for name, value in self.ratios.items()},
-            "setting": self.setting,
-        }
 
 
 def run(*, items: int, clients: int, seconds: float, say: Callable[[str], None]) -> Report:

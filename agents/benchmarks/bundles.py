@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from django.utils import timezone
 
 from agents import authentication
 from agents.authentication import AuthenticatedAgent, authenticate
-from agents.benchmarks.measuring import HttpCalls, SqlCalls, Step, Timing, measure
+from agents.benchmarks.measuring import HttpCalls, Report, SqlCalls, Step, Timing, measure
 from agents.benchmarks.publications import ask, publications, request_for
 from agents.benchmarks.scratch import Scratch, scratch_database
 from agents.benchmarks.server import web_server
@@ -47,22 +46,6 @@ RECEIPT = """
 INSERT INTO agents_receipt (kind, agent_id, key_prefix, bundle_id, served_at, request_id, task_digest, client, repeats)
 VALUES ('delivered', %(agent)s, %(key)s, %(bundle)s, now(), '', '', '', 0) RETURNING id
 """
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
-    """The timings by case, and the ratios that the goals are stated in."""
-
-    cases: Mapping[str, Timing]
-    ratios: Mapping[str, float]
-    setting: Mapping[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "cases": {name: timing.as_json() for name, timing in self.cases.items()},
-            "ratios": {name: round(value, 3) for name, value in self.ratios.items()},
-            "setting": dict(self.setting),
-        }
 
 
 def run(*, items: int, clients: int, seconds: float, say: Callable[[str], None]) -> Report:

@@ -11,16 +11,15 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from django.db import connections
 from django.utils import timezone
 
-from agents.benchmarks.measuring import Timing, percentile
+from agents.benchmarks.measuring import Report, Timing, percentile
 from agents.benchmarks.publications import approved_revision, author, request_for
 from agents.benchmarks.scratch import scratch_database
 from agents.benchmarks.server import web_server
@@ -34,22 +33,6 @@ SMALL_WORLD = 100
 WRITERS_IN = 10  # one client in ten publishes, each texts of its own
 _REVISION = re.compile(rb"Revision (\d+) of the text")
 _ETAG = re.compile(rb'\r\netag: ("[0-9a-f]{64}")\r\n', re.IGNORECASE)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
-    """Reads, publications and what was stale."""
-
-    cases: Mapping[str, Timing]
-    ratios: Mapping[str, float]
-    setting: Mapping[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "cases": {name: timing.as_json() for name, timing in self.cases.items()},
-            "ratios": {name: round(value, 3) for name, value in self.ratios.items()},
-            "setting": dict(self.setting),
-        }
 
 
 @dataclass

@@ -20,7 +20,7 @@ from django.db import connection
 from django.utils import timezone
 
 from agents.benchmarks.drift_world import build_world, change_some
-from agents.benchmarks.measuring import Timing
+from agents.benchmarks.measuring import Report, Timing
 from agents.benchmarks.scratch import scratch_database
 from governance.drift.detectors import detectors
 from governance.drift.duplicates_passages import read_vectors
@@ -44,20 +44,6 @@ class Measured:
     opened: int
     changed: int
     by_detector: dict[str, float]
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
-    cases: dict[str, Timing]
-    ratios: dict[str, float]
-    setting: dict[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "cases": {name: timing.as_json() for name, timing in self.cases.items()},
-            "ratios": {name: round(value, 3) for name, value in self.ratios.items()},
-            "setting": self.setting,
-        }
 
 
 def run(*, items: int, clients: int, seconds: float, say: Callable[[str], None]) -> Report:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 from threading import Event
-from typing import Any
 
 from django.conf import settings
 from django.db import connection, connections
 from django.utils import timezone
 
-from agents.benchmarks.measuring import Timing, percentile
+from agents.benchmarks.measuring import Report, Timing, percentile
 from agents.benchmarks.scratch import scratch_database
 from context import lexemes
 from context.embeddings import embed_pending, embedding_text, encode, model_name
@@ -34,22 +32,6 @@ ITEMS_A_CHANGE = 100
 ENCODED_AT_ONCE = 256
 SECONDS_BETWEEN_LOOKS = 0.02
 SAMPLE = Path(settings.BASE_DIR) / "sample"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
-    """Timings a passage by case; the ratio is of passages a second."""
-
-    cases: Mapping[str, Timing]
-    ratios: Mapping[str, float]
-    setting: Mapping[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "cases": {name: timing.as_json() for name, timing in self.cases.items()},
-            "ratios": {name: round(value, 3) for name, value in self.ratios.items()},
-            "setting": dict(self.setting),
-        }
 
 
 def run(*, items: int, clients: int, seconds: float, say: Callable[[str], None]) -> Report:

@@ -98,6 +98,22 @@ class Timing:
         }
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Report:
+    """What a benchmark saw: timings by case, the ratios that its goals are stated in, and what it ran on and with."""
+
+    cases: Mapping[str, Timing]
+    ratios: Mapping[str, float]
+    setting: Mapping[str, Any]
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "cases": {name: timing.as_json() for name, timing in self.cases.items()},
+            "ratios": {name: round(value, 3) for name, value in self.ratios.items()},
+            "setting": dict(self.setting),
+        }
+
+
 def measure(calls: HttpCalls | SqlCalls, *, clients: int, seconds: float) -> Timing:
     """Let `clients` ask at once, spread over two processes, for `seconds` after a warm-up."""
     shares = [range(place, clients, MOST_PROCESSES) for place in range(min(clients, MOST_PROCESSES))]

@@ -6,7 +6,6 @@ import json
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from agents.authentication import authenticate
-from agents.benchmarks.measuring import HttpCalls, SqlCalls, Step, Timing, measure, percentile
+from agents.benchmarks.measuring import HttpCalls, Report, SqlCalls, Step, Timing, measure, percentile
 from agents.benchmarks.scratch import Scratch, scratch_database
 from agents.benchmarks.server import web_server
 from agents.benchmarks.world import REQUIRED, World, build_world
@@ -46,22 +45,6 @@ _READ_AS = (
     "set_config('plumbline.groups', %(groups)s, true), set_config('plumbline.person', '', true), "
     "set_config('plumbline.domains', %(domains)s, true)"
 )
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Report:
-    """Timings by case, and the ratios that the goals are stated in."""
-
-    cases: Mapping[str, Timing]
-    ratios: Mapping[str, float]
-    setting: Mapping[str, Any]
-
-    def as_json(self) -> dict[str, Any]:
-        return {
-            "cases": {name: timing.as_json() for name, timing in self.cases.items()},
-            "ratios": {name: round(value, 3) for name, value in self.ratios.items()},
-            "setting": dict(self.setting),
-        }
 
 
 def run(*, items: int, clients: int, seconds: float, say: Callable[[str], None]) -> Report:
