@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,7 @@ from agents.models import Agent, PushTarget
 from agents.push_targets import NoModelToCall, PushTerms, remove_push_target, renew_push_secret, set_push_target
 from agents.runs.calling import secret_of
 from context.access import SYSTEM
-from context.errors import InvalidInput, NotPermitted, PreconditionFailed
+from context.errors import InvalidInput, NotFound, NotPermitted, PreconditionFailed
 from context.models import Sensitivity
 from governance.models import AuditEvent
 from governance.outgoing import AddressRefused
@@ -73,6 +74,24 @@ def test_renew__secret__the_one_before_is_good_for_nothing(cast: Cast, agent: Ag
     assert second == secret_of(PushTarget.objects.get()) != first
     remove_push_target(actor=cast.owner, agent=agent, now=timezone.now())
     assert (PushTarget.objects.exists(), events()) == (False, ["set", "secret_renewed", "removed"])
+
+
+def test_set__again__closes_the_circuit_that_failures_had_opened(cast: Cast, agent: Agent) -> None:
+    now = timezone.now()
+    set_push_target(actor=cast.owner, agent=agent, terms=WEBHOOK, now=now)
+    PushTarget.objects.update(failures=5, closed_until=now + timedelta(hours=1))
+    set_push_target(actor=cast.owner, agent=agent, terms=replace(WEBHOOK, timeout_seconds=60), now=now)
+    mended = PushTarget.objects.get()
+    assert (mended.failures, mended.closed_until) == (0, None)
+
+
+def test_renew__of_a_model_or_of_nothing__there_is_no_secret(cast: Cast, agent: Agent) -> None:
+    with pytest.raises(NotFound):
+        renew_push_secret(actor=cast.owner, agent=agent, now=timezone.now())
+    PushTarget.objects.create(agent=agent, kind="model", changed_at=timezone.now())
+    with pytest.raises(NotFound):
+        renew_push_secret(actor=cast.owner, agent=agent, now=timezone.now())
+    assert events() == []
 
 
 @pytest.mark.parametrize("by", ["outsider", "auditor", "author"])
