@@ -27,9 +27,12 @@ def use(by: Runner, run: Run, token: str, key: str, tokens: int, *, at: datetime
     return run.state
 
 
-def test_spend__exactly_the_limit__is_allowed_and_then_nothing_more_is_begun(cast: Cast, scorer: Runner) -> None:
-    Budget.objects.create(agent=scorer.agent, tokens=100)
-    first, second = started(cast, scorer), started(cast, scorer)
+@pytest.mark.parametrize("of", ["agent", "domain"])
+def test_spend__exactly_the_limit__is_allowed_and_then_nothing_more_is_begun(
+    cast: Cast, scorer: Runner, of: str
+) -> None:
+    Budget.objects.create(tokens=100, **{of: scorer.agent if of == "agent" else cast.legal})
+    first, second = (started(cast, scorer, domain=cast.legal) for _ in range(2))
     token = claimed(scorer, NOW)
     assert use(scorer, first, token, "a", 60) == RunState.RUNNING
     assert use(scorer, first, token, "b", 40) == RunState.RUNNING
