@@ -92,6 +92,7 @@ def test_api__domains_budget__is_set_once_read_and_ended_by_its_etag(cast: Cast)
     assert (made.status_code, made.json()["cost"], made.json()["used_tokens"]) == (200, "2.500000", 0)
     assert ask("PUT", {"tokens": 600}).status_code == 428
     assert ask("PUT", {"tokens": 600}, HTTP_IF_MATCH=made["ETag"]).status_code == 200
+    assert ask("PUT", {"tokens": 700}, HTTP_IF_MATCH=made["ETag"]).status_code == 412
     assert ask("DELETE", HTTP_IF_MATCH=made["ETag"]).status_code == 412
     assert ask("DELETE", HTTP_IF_MATCH=ask("GET")["ETag"]).status_code == 204
     assert events() == [("set", "legal"), ("set", "legal"), ("ended", "legal")]
