@@ -6,15 +6,18 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import transaction
 from django.utils import timezone
 
+from agents.flows.advancing import follow_up
 from agents.flows.starting import start_flow
-from agents.models import Run, RunState
+from agents.models import FlowRun, Run, RunState
 from agents.runs.contexts import give_bundle
 from agents.runs.finishing import complete_run
 from agents.runs.reviewing import OutputNotAccepted, RunDecision, review_run
 from context.access import principal_for
 from context.errors import InvalidInput, NotFound
+from governance.audit.ledger import Entry
 from tests.agent_flows.conftest import FIND, MARK, SCORE, World, states, step, told, tries
 from tests.cast import publish, revision
 
@@ -112,6 +115,31 @@ def test_flow__what_is_handed_on_does_not_fit__the_step_is_refused_and_says_why(
     review_run(actor=world.cast.owner, run_id=put.pk, said=said, now=world.tick())
     flow_run.refresh_from_db()
     assert flow_run.state == "failed"
+
+
+def test_flow__step_refused_and_retry_is_said__is_not_asked_the_same_again(world: World) -> None:
+    open_to_all = {"not": {"required": ["none"]}}
+    retried = {**FIND, "on_failure": {"do": "retry", "times": 2}}
+    flow_run = world.start(retried, input_schema=open_to_all, value={"text": 5})
+    assert tries(flow_run, "find") == [("first", "refused")]
+    assert flow_run.state == "failed"
+
+
+def test_follow_up__told_a_second_time_or_of_an_older_try__nothing_follows(world: World) -> None:
+    flow_run = world.start({**FIND, "on_failure": {"do": "retry", "times": 3}}, MARK)
+    first = world.fail("finder")
+    assert _told_again(flow_run, first, world) == []
+    assert tries(flow_run, "find") == [("first", "failed"), ("retry", "queued")]
+    second = world.do("finder", CLAUSES)
+    ended = flow_run.steps.get(name="find").ended_at
+    assert _told_again(flow_run, second, world) == []
+    assert flow_run.steps.get(name="find").ended_at == ended
+    assert tries(flow_run, "mark") == [("first", "queued")]
+
+
+def _told_again(flow_run: FlowRun, run: Run, world: World) -> list[Entry]:
+    with transaction.atomic():
+        return follow_up(flow_run_id=flow_run.pk, run=run, now=world.tick())
 
 
 def test_start__what_the_flow_does_not_take_or_a_flow_that_is_hidden__is_refused(world: World) -> None:
