@@ -11,10 +11,10 @@ from django.test import Client
 from django.utils import timezone
 
 from agents.models import Budget, RunState
-from agents.runs.setting_budgets import BudgetTerms, end_budget, set_budget, visible_budgets
+from agents.runs.setting_budgets import BudgetTerms, end_budget, revision_of, set_budget, visible_budgets
 from agents.runs.steps import StepReport, report_step
 from context.access import SYSTEM, principal_for
-from context.errors import InvalidInput, NotPermitted
+from context.errors import InvalidInput, NotPermitted, PreconditionFailed
 from governance.models import AuditEvent
 from governance.personal_tokens import issue_token
 from tests.cast import Cast
@@ -46,6 +46,17 @@ def test_set__lowered_while_a_run_goes_on__stops_it_at_its_next_step(cast: Cast,
     assert set_budget(actor=cast.admin, of=scorer.agent, terms=lower, now=NOW).tokens == 50
     end_budget(actor=cast.owner, of=scorer.agent, period="month", reason="No need", now=NOW)
     assert events() == [("set", "scorer"), ("set", "scorer"), ("ended", "scorer")]
+
+
+def test_set__on_what_was_changed_since_it_was_read__is_refused(cast: Cast, scorer: Runner) -> None:
+    read = revision_of(set_budget(actor=cast.owner, of=scorer.agent, terms=MONTH, now=NOW))
+    lower = BudgetTerms(period="month", tokens=50)
+    set_budget(actor=cast.admin, of=scorer.agent, terms=lower, expected=read, now=NOW)
+    with pytest.raises(PreconditionFailed):
+        set_budget(actor=cast.owner, of=scorer.agent, terms=MONTH, expected=read, now=NOW)
+    with pytest.raises(PreconditionFailed):
+        end_budget(actor=cast.owner, of=scorer.agent, period="month", reason="No need", expected=read, now=NOW)
+    assert Budget.objects.get().tokens == 50
 
 
 @pytest.mark.parametrize("by", ["outsider", "author", "reviewer", "auditor"])
