@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -11,12 +12,13 @@ from django.utils import timezone
 
 from agents.flows.advancing import follow_up
 from agents.flows.starting import start_flow
-from agents.models import FlowRun, Run, RunState
+from agents.models import Agent, FlowRun, Run, RunState
 from agents.runs.contexts import give_bundle
-from agents.runs.finishing import complete_run
+from agents.runs.finishing import cancel_run, complete_run
 from agents.runs.reviewing import OutputNotAccepted, RunDecision, review_run
 from context.access import principal_for
 from context.errors import InvalidInput, NotFound
+from context.models import User
 from governance.audit.ledger import Entry
 from tests.agent_flows.conftest import FIND, MARK, SCORE, World, states, step, told, tries
 from tests.cast import publish, revision
@@ -122,6 +124,40 @@ def test_flow__step_refused_and_retry_is_said__is_not_asked_the_same_again(world
     retried = {**FIND, "on_failure": {"do": "retry", "times": 2}}
     flow_run = world.start(retried, input_schema=open_to_all, value={"text": 5})
     assert tries(flow_run, "find") == [("first", "refused")]
+    assert flow_run.state == "failed"
+
+
+@pytest.mark.parametrize(
+    ("meanwhile", "why"),
+    [
+        (lambda world: Agent.objects.filter(slug="marker").update(state="suspended"), "not sanctioned"),
+        (lambda world: Agent.objects.filter(slug="marker").update(clearance=0), "does not have the context"),
+        (lambda world: User.objects.filter(pk=world.cast.owner.pk).update(is_active=False), "may not ask any more"),
+    ],
+)
+def test_flow__what_the_next_step_rests_on_is_gone_meanwhile__it_is_refused_and_says_why(
+    world: World, meanwhile: Callable[[World], int], why: str
+) -> None:
+    flow_run = world.start(FIND, MARK)
+    run, token = world.claim("finder")
+    assert meanwhile(world) == 1
+    complete_run(agent=world.agents["finder"].known, run_id=run.pk, token=token, output=CLAUSES, now=world.tick())
+    assert tries(flow_run, "mark") == [("first", "refused")]
+    flow_run.refresh_from_db()
+    assert (flow_run.state, why in flow_run.reasons[0]["detail"]) == ("failed", True)
+
+
+def test_flow__run_cancelled_or_rejected_by_a_person__is_not_tried_again(world: World) -> None:
+    flow_run = world.start({**FIND, "on_failure": {"do": "retry", "times": 2, "then": "person"}}, MARK)
+    run, _ = world.claim("finder")
+    cancel_run(actor=principal_for(world.cast.owner), run_id=run.pk, reason="Not needed", now=world.tick())
+    assert tries(flow_run, "find") == [("first", "cancelled")]
+    flow_run = world.start({**FIND, "on_failure": {"do": "person"}}, MARK)
+    run = world.fail("finder")
+    said = RunDecision(decision="reject", comment="Not ours")
+    review_run(actor=world.cast.owner, run_id=run.pk, said=said, now=world.tick())
+    assert len(tries(flow_run, "find")) == 1
+    flow_run.refresh_from_db()
     assert flow_run.state == "failed"
 
 
