@@ -94,6 +94,19 @@ def test_ask__agent_suspended__next_agent_and_nobody_is_a_refusal(world: World) 
     assert (said["kind"], said["code"]) == ("refuse", "no-agent")
 
 
+@pytest.mark.parametrize(
+    ("nobody", "kind", "rule_name"),
+    [({"nobody": "person", "to": "owner"}, "human", "first"), ({"nobody": "next"}, "agent", "all")],
+)
+def test_ask__no_agent_of_a_rule_may__a_person_or_the_next_rule_as_it_says(
+    world: World, nobody: dict[str, str], kind: str, rule_name: str
+) -> None:
+    publish_rules(world.cast, rules(rule("first", then=to("first", **nobody)), ALL))
+    set_state(actor=world.cast.admin, agent=world.first.agent, state="suspended", reason="", now=timezone.now())
+    said = world.ask().verdict.said
+    assert (said["kind"], said["rule"]) == (kind, rule_name)
+
+
 def test_ask__rules_in_order__each_tried_says_why_it_did_not_match(world: World) -> None:
     publish_rules(
         world.cast,
