@@ -68,6 +68,22 @@ def test_ask__context_incomplete__the_rule_says_what_then(world: World, incomple
         assert (said["agent"], said["contract"]) == ("first", "narrow")
 
 
+def test_ask__narrower_agent_lacks_context_too__is_refused(world: World) -> None:
+    narrow(world)
+    narrower = {"do": "narrower", "targets": [{"agent": "first", "contract": "narrow"}]}
+    publish_rules(world.cast, rules(rule("all", then=to("first", incomplete=narrower))))
+    for key in ("legal/cap", "legal/terms"):
+        end(world, key)
+    said = world.ask().verdict.said
+    assert (said["kind"], "No narrower agent" in said["reason"]) == ("refuse", True)
+
+
+def test_ask__balanced_by_weights__runs_are_shared(world: World) -> None:
+    publish_rules(world.cast, rules(rule("all", then=to("first", "second", balance="weights"))))
+    first = {world.ask(run=str(number)).verdict.said["agent"] for number in range(12)}
+    assert first == {"first", "second"}
+
+
 def narrow(world: World) -> None:
     contract(world.cast, [{"key": "legal/terms"}], slug="narrow")
     world.first.agent.contracts.add(type(world.review).objects.get(slug="narrow"))
