@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from context.diffs import diff_text
-from context.templatetags.ui import spans
+from context.templatetags.compared import spans
 
 
 def _shown(old: str, new: str) -> str:
