@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from itertools import combinations
+from typing import Any
 
 import pytest
 from django.http import QueryDict
@@ -112,7 +113,7 @@ def test_form__a_flow_that_is_opened_and_posted_unchanged__reads_the_same() -> N
     assert list(wrong.wrong) == ["steps.0.input"]
 
 
-SCHEMA = {
+SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["text"],
     "additionalProperties": False,
@@ -143,9 +144,9 @@ def test_schema__edited_as_a_table__keeps_what_the_table_cannot_say() -> None:
         **SCHEMA,
         "required": ["parts"],
         "properties": {
-            "document": SCHEMA["properties"]["text"],  # type: ignore[index]
+            "document": SCHEMA["properties"]["text"],
             "mode": {"enum": ["fast"]},
-            "parts": SCHEMA["properties"]["parts"],  # type: ignore[index]
+            "parts": SCHEMA["properties"]["parts"],
         },
     }
     # The next button finds the field under its new name.
